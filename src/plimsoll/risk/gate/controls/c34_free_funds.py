@@ -1,0 +1,78 @@
+"""Control 34, free cash or margin: what the order may cost at worst, fee included, is there and not promised twice.
+
+Spot buys are paid from cash, spot sales from coins, derivatives from the account's free margin. Cash and margin keep a
+buffer of equity free; coins need none.
+"""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from plimsoll.model import money
+from plimsoll.model.order import Side
+from plimsoll.risk.gate.snapshot import Proposal, Snapshot, known, known_price
+from plimsoll.risk.gate.verdict import PASS, Control, Finding, cannot_evaluate, chosen_leverage, refuse, reservation
+from plimsoll.risk.limits import Limits
+
+
+class _Funds(NamedTuple):
+    """What the order takes and what there is, both in `unit`."""
+
+    needed: Decimal
+    free: Decimal
+    unit: str
+
+
+def judge(proposal: Proposal, snapshot: Snapshot, limits: Limits) -> Finding:
+    """Refuse an order that the account could not pay at the worst price."""
+    funds = _funds(proposal, snapshot, limits)
+    if funds is None:
+        return cannot_evaluate("what the order may cost, or what is free", "wait until price and account are known")
+    if funds.needed > funds.free:
+        return refuse(
+            "not_enough_free",
+            f"at worst the order takes more {funds.unit} than is free",
+            observed=funds.needed,
+            limit=funds.free,
+            remedy="order less, cancel a waiting order, or deposit",
+        )
+    return PASS
+
+
+def largest_value(proposal: Proposal, snapshot: Snapshot, limits: Limits) -> Decimal | None:
+    """Give the largest value that passes: the cost grows with the value, so the same share of both."""
+    funds = _funds(proposal, snapshot, limits)
+    if funds is None or not known_price(proposal.value):
+        return None
+    if funds.needed <= funds.free:
+        return proposal.value
+    return money.settle_share(proposal.value, max(funds.free, money.ZERO), funds.needed)
+
+
+def _funds(proposal: Proposal, snapshot: Snapshot, limits: Limits) -> _Funds | None:
+    instrument = snapshot.instrument
+    if instrument is None:
+        return None
+    if not instrument.is_derivative and proposal.terms.side is Side.SELL:
+        if not known(proposal.quantity) or not known(snapshot.coins) or not known(snapshot.reserved_coins):
+            return None
+        return _Funds(proposal.quantity, snapshot.coins - snapshot.reserved_coins, instrument.base)
+
+    equity, rate, leverage = snapshot.equity, snapshot.cash_rate, chosen_leverage(snapshot, limits)
+    if not known(proposal.worst_cost) or not known(equity) or not known_price(rate) or not known(snapshot.fee_ratio):
+        return None
+    if not known(snapshot.reserved_cash) or not known_price(leverage):
+        return None
+    needed, asset = reservation(proposal, snapshot, instrument, leverage)
+    buffer = money.settle_product(max(equity, money.ZERO), limits.cash_buffer_ratio)
+    if instrument.is_derivative:
+        if not known(snapshot.margin_used):
+            return None
+        reserved = money.settle_product(snapshot.reserved_cash, rate)
+        free = equity - snapshot.margin_used - reserved - buffer
+        return _Funds(money.settle_product(needed, rate), free, "margin of the account's currency")
+    if not known(snapshot.cash):
+        return None
+    return _Funds(needed, snapshot.cash - snapshot.reserved_cash - money.settle_quotient(buffer, rate), asset)
+
+
+CONTROL = Control(34, "free cash or margin", judge, largest_value=largest_value)

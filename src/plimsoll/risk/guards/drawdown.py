@@ -1,0 +1,176 @@
+"""The drawdown guard: warn at 15 %, stop opening, and at 20 % close everything after a countdown, then stay shut.
+
+    CALM ──15 %──► WARNED ──20 % or min equity──► COUNTDOWN ──deadline──► CLOSING ──flat──► LATCHED
+      ▲              │ ▲                              │                                        │
+      └──< 13 %, 300 s┘ └──back below by hysteresis───┘          a person lifts it ───► CALM ◄─┘
+
+1. The lines are asked in the order: least equity, critical, warning.
+2. A breach counts once it is confirmed: by a closed bar, or by two readings at least two seconds apart.
+3. Blind changes nothing: no step towards a close, and none away from one. A countdown that ends blind stays armed.
+4. Nobody cancels a countdown; only the measure itself, back below its line by the hysteresis, stands it down.
+5. The state is written down before it is acted on, so a restart reads it, looks again, and goes on.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from plimsoll.model import money
+from plimsoll.risk.guards.reading import Blind, Reading
+from plimsoll.risk.limits import Limits
+
+COUNTDOWN = timedelta(seconds=10)
+CONFIRM_AFTER = timedelta(seconds=2)
+WARNED_AT_LEAST = timedelta(seconds=300)
+RETRY_AFTER = timedelta(seconds=2)
+
+
+class GuardStatus(StrEnum):
+    """Where the guard stands."""
+
+    CALM = "CALM"
+    WARNED = "WARNED"
+    COUNTDOWN = "COUNTDOWN"
+    CLOSING = "CLOSING"
+    #: Shut until a person opens it again.
+    LATCHED = "LATCHED"
+
+
+class GuardAction(StrEnum):
+    """What the guard wants done, in the order it is done."""
+
+    STOP_OPENING = "STOP_OPENING"
+    WARN = "WARN"
+    START_COUNTDOWN = "START_COUNTDOWN"
+    STAND_DOWN = "STAND_DOWN"
+    CLOSE_ALL = "CLOSE_ALL"
+    LATCH = "LATCH"
+    LET_OPEN = "LET_OPEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """The guard's memory, from the first warning to the end."""
+
+    #: Counts this account's episodes; closes are idempotent within one.
+    number: int = 0
+    status: GuardStatus = GuardStatus.CALM
+    #: Which line was crossed: `warning`, `critical`, `min_equity`.
+    line: str = ""
+    opened_at: datetime | None = None
+    #: When the current status began.
+    since: datetime | None = None
+    deadline: datetime | None = None
+    #: The first, still unconfirmed sight of a breach.
+    suspected_at: datetime | None = None
+    #: What was read when the status last changed.
+    drawdown: Decimal = money.ZERO
+    equity: Decimal = money.ZERO
+    closed_count: int = 0
+    loss: Decimal = money.ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class GuardStep:
+    """The next state and what to do about it; no actions means nothing changed."""
+
+    episode: Episode
+    actions: tuple[GuardAction, ...] = ()
+
+
+class DrawdownGuard:
+    """Decides by one account's limits."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    def check_drawdown(self, episode: Episode, reading: Reading | Blind, *, flat: bool, now: datetime) -> GuardStep:
+        """Take one reading into account."""
+        if episode.status is GuardStatus.LATCHED:
+            return GuardStep(episode)
+        if episode.status is GuardStatus.CLOSING:
+            return self._closing(episode, flat=flat, now=now)
+        if isinstance(reading, Blind):
+            return GuardStep(episode)
+        if episode.status is GuardStatus.COUNTDOWN:
+            return self._countdown(episode, reading, now=now)
+        line = self._line(reading)
+        if line == "":
+            return self._no_breach(episode, reading, now)
+        if episode.status is GuardStatus.WARNED and line == "warning":
+            return GuardStep(replace(episode, suspected_at=None))
+        if not self._confirmed(episode, reading):
+            suspected_at = episode.suspected_at or reading.at
+            return GuardStep(replace(episode, suspected_at=suspected_at))
+        return self._breach(episode, reading, line, now)
+
+    def lifted(self, episode: Episode, now: datetime) -> GuardStep:
+        """Open the guard again, on a person's word."""
+        calm = replace(episode, status=GuardStatus.CALM, line="", since=now, deadline=None, suspected_at=None)
+        return GuardStep(calm, (GuardAction.LET_OPEN,))
+
+    def _line(self, reading: Reading) -> str:
+        if reading.equity < self._limits.min_equity:
+            return "min_equity"
+        if reading.drawdown >= self._limits.drawdown_close_ratio:
+            return "critical"
+        return "warning" if reading.drawdown >= self._limits.drawdown_warn_ratio else ""
+
+    def _confirmed(self, episode: Episode, reading: Reading) -> bool:
+        if reading.confirmed:
+            return True
+        return episode.suspected_at is not None and reading.at - episode.suspected_at >= CONFIRM_AFTER
+
+    def _no_breach(self, episode: Episode, reading: Reading, now: datetime) -> GuardStep:
+        calm_below = self._limits.drawdown_warn_ratio - self._limits.drawdown_hysteresis_ratio
+        waited = episode.since is not None and now - episode.since >= WARNED_AT_LEAST
+        if episode.status is GuardStatus.WARNED and reading.drawdown < calm_below and waited:
+            return self.lifted(episode, now)
+        # Most readings of most accounts end here: the very same episode, so that nothing is written.
+        return GuardStep(episode if episode.suspected_at is None else replace(episode, suspected_at=None))
+
+    def _breach(self, episode: Episode, reading: Reading, line: str, now: datetime) -> GuardStep:
+        is_new = episode.status is GuardStatus.CALM
+        opened = replace(
+            episode,
+            number=episode.number + is_new,
+            opened_at=now if is_new else episode.opened_at,
+            line=line,
+            since=now,
+            suspected_at=None,
+            drawdown=reading.drawdown,
+            equity=reading.equity,
+            closed_count=0,
+            loss=money.ZERO,
+        )
+        if line == "warning":
+            warned = replace(opened, status=GuardStatus.WARNED)
+            return GuardStep(warned, (GuardAction.STOP_OPENING, GuardAction.WARN))
+        counting = replace(opened, status=GuardStatus.COUNTDOWN, deadline=now + COUNTDOWN)
+        return GuardStep(counting, (GuardAction.STOP_OPENING, GuardAction.WARN, GuardAction.START_COUNTDOWN))
+
+    def _countdown(self, episode: Episode, reading: Reading, now: datetime) -> GuardStep:
+        if episode.deadline is None or now < episode.deadline:
+            return GuardStep(episode)
+        if self._stands_down(episode, reading):
+            warned = replace(episode, status=GuardStatus.WARNED, since=now, deadline=None)
+            return GuardStep(warned, (GuardAction.STAND_DOWN,))
+        closing = replace(
+            episode, status=GuardStatus.CLOSING, since=now, drawdown=reading.drawdown, equity=reading.equity
+        )
+        return GuardStep(closing, (GuardAction.CLOSE_ALL,))
+
+    def _stands_down(self, episode: Episode, reading: Reading) -> bool:
+        slack = self._limits.drawdown_hysteresis_ratio
+        if episode.line == "min_equity":
+            return reading.equity >= self._limits.min_equity * (1 + slack)
+        return reading.drawdown < self._limits.drawdown_close_ratio - slack
+
+    def _closing(self, episode: Episode, *, flat: bool, now: datetime) -> GuardStep:
+        if flat:
+            latched = replace(episode, status=GuardStatus.LATCHED, since=now, deadline=None)
+            return GuardStep(latched, (GuardAction.LATCH,))
+        if episode.since is not None and now - episode.since < RETRY_AFTER:
+            return GuardStep(episode)
+        return GuardStep(replace(episode, since=now), (GuardAction.CLOSE_ALL,))

@@ -1,0 +1,116 @@
+"""What an account is worth: balances at today's prices plus the unrealised profit of derivatives, or *unknown*.
+
+One holding without a price in time makes the whole unknown: unknown is not zero, not the last price, not 1. A spot position
+is the cost view of coins that are already counted as a balance, so it is never counted again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from plimsoll.model import money
+from plimsoll.model.ids import InstrumentId
+from plimsoll.model.instrument import Instrument
+from plimsoll.model.position import Position
+from plimsoll.model.quote import Quote
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What an account has, at one moment of its books."""
+
+    base_currency: str
+    #: (asset, amount) of every pocket and portfolio; the pocket `loan` carries debts as negative amounts.
+    balances: Sequence[tuple[str, Decimal]]
+    #: Open positions only, spot and derivatives.
+    positions: Sequence[tuple[Position, Instrument]]
+    #: Instruments of the account's venue, for converting one asset into another.
+    instruments: Mapping[InstrumentId, Instrument]
+    #: The leverage that each symbol's margin is counted at.
+    leverages: Mapping[InstrumentId, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """The quotes at hand, the hour, and how old one may be."""
+
+    quotes: Mapping[InstrumentId, Quote]
+    now: datetime
+    max_age: timedelta
+
+    def of(self, instrument_id: InstrumentId) -> Decimal | None:
+        """Give the price that a holding is valued at, or None when there is none in time."""
+        quote = self.quotes.get(instrument_id)
+        if quote is None or self.now - quote.at > self.max_age:
+            return None
+        return quote.valuation
+
+
+@dataclass(frozen=True, slots=True)
+class Valuation:
+    """What an account is worth in its own currency."""
+
+    #: None when something has no price; then `unpriced` says what.
+    equity: Decimal | None
+    unpriced: tuple[str, ...]
+    #: Unsigned and signed value of everything held other than the account's own currency; None when unknown.
+    gross: Decimal | None
+    net: Decimal | None
+    #: Initial margin of derivatives at their leverage.
+    margin_used: Decimal | None
+    has_derivatives: bool
+
+
+def value_account(holdings: Holdings, prices: Prices) -> Valuation:
+    """Value everything an account holds."""
+    equity = gross = net = margin = money.ZERO
+    unpriced: list[str] = []
+    for asset, amount in holdings.balances:
+        if amount == 0:
+            continue
+        if asset == holdings.base_currency:
+            equity += amount
+            continue
+        rate = rate_of(asset, holdings, prices)
+        if rate is None:
+            unpriced.append(asset)
+            continue
+        value = money.settle_product(amount, rate)
+        equity += value
+        gross += abs(value)
+        net += value
+    has_derivatives = False
+    for position, instrument in holdings.positions:
+        if not instrument.is_derivative:
+            continue
+        has_derivatives = True
+        price = prices.of(instrument.id)
+        rate = rate_of(instrument.settle, holdings, prices)
+        if price is None or rate is None:
+            unpriced.append(instrument.symbol)
+            continue
+        equity += money.settle_product(position.unrealized_pnl(instrument, price), rate)
+        value = money.settle_product(instrument.notional(abs(position.quantity), price), rate)
+        gross += value
+        net += value if position.quantity > 0 else -value
+        margin += money.settle_quotient(value, holdings.leverages[instrument.id])
+    if unpriced:
+        return Valuation(None, tuple(unpriced), None, None, None, has_derivatives)
+    return Valuation(equity, (), gross, net, margin, has_derivatives)
+
+
+def rate_of(asset: str, holdings: Holdings, prices: Prices) -> Decimal | None:
+    """Give the account's currency for one unit of an asset; None when no price in time says it."""
+    base = holdings.base_currency
+    if asset == base:
+        return Decimal(1)
+    for instrument in holdings.instruments.values():
+        if instrument.is_derivative:
+            continue
+        if instrument.base == asset and instrument.quote == base:
+            return prices.of(instrument.id)
+        if instrument.base == base and instrument.quote == asset:
+            price = prices.of(instrument.id)
+            return None if price is None else money.settle_quotient(Decimal(1), price)
+    return None
