@@ -1,0 +1,115 @@
+"""The desk's books as the scribe sees them: which tables there are, how memory is filled, how a unit is sealed."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from plimsoll.ledger import accounts, bots, cash, guarding, keys, log, orders, positions
+from plimsoll.ledger.keys import ChainHead
+from plimsoll.ledger.queries import NUMBERED
+from plimsoll.ledger.schema import WRITE_ORDER
+from plimsoll.model.account import Scope, TradingState
+from plimsoll.model.clock import parse_time
+from plimsoll.model.ids import AccountId, InstrumentId
+from plimsoll.store.connection import WriterConnection
+from plimsoll.store.draft import Draft
+from plimsoll.store.hot import HotKey
+from plimsoll.store.scribe import HEADS, Heads
+
+Hot = dict[HotKey, Any]
+
+
+class LedgerBooks:
+    """The desk's books. The chain's key comes from outside the database."""
+
+    tables: Sequence[str] = WRITE_ORDER
+
+    def __init__(self, chain_key: bytes) -> None:
+        self._chain_key = chain_key
+
+    def seal(self, draft: Draft) -> None:
+        """Link the unit and number its events."""
+        log.seal(draft)
+
+    def load(self, connection: WriterConnection) -> Mapping[HotKey, Any]:
+        """Read everything that lives in memory: small tables whole, orders only while they live."""
+        hot: Hot = {keys.chain_key(): self._chain_key}
+        heads = connection.find("all_heads", ())
+        hot[HEADS] = Heads(int(heads[0][1] or 0), int(heads[0][2] or 0)) if heads else Heads()
+        _load_people_and_things(hot, connection)
+        _load_books(hot, connection)
+        _load_risk(hot, connection)
+        _load_counters(hot, connection)
+        return hot
+
+
+def _load_people_and_things(hot: Hot, connection: WriterConnection) -> None:
+    for row in connection.find("all_users", ()):
+        user = accounts.user_from_row(row)
+        hot[keys.user(user.id)] = user
+    for row in connection.find("all_accounts", ()):
+        account = accounts.account_from_row(row)
+        hot[keys.account(account.id)] = account
+    for row in connection.find("all_portfolios", ()):
+        portfolio = accounts.portfolio_from_row(row)
+        hot[keys.portfolio(portfolio.id)] = portfolio
+        if portfolio.name == accounts.MAIN:
+            hot[keys.main_portfolio(portfolio.account_id)] = portfolio.id
+    for row in connection.find("all_instruments", ()):
+        instrument = accounts.instrument_from_row(row)
+        hot.update(dict.fromkeys(accounts.instrument_keys(instrument), instrument))
+        hot[keys.metadata_at(instrument.id)] = parse_time(str(row[-1]))
+    for row in connection.find("all_bots", ()):
+        bot = bots.from_row(row)
+        hot[keys.bot(bot.id)] = bot
+    for row in connection.find("all_meta", ()):
+        hot[keys.meta(str(row[0]))] = str(row[1])
+
+
+def _load_books(hot: Hot, connection: WriterConnection) -> None:
+    live = [orders.from_row(row) for row in connection.find("live_orders", ())]
+    for order in live:
+        hot[keys.order(order.intent.account_id, order.client_order_id)] = order
+    hot.update(orders.sums(live))
+    for row in connection.find("all_positions", ()):
+        position = positions.from_row(row)
+        hot[keys.position(position.account_id, position.key)] = position
+    for row in connection.find("all_balances", ()):
+        balance = cash.balance_from_row(row)
+        hot[keys.balance(balance.account_id, balance.portfolio_id, balance.pocket, balance.asset)] = balance
+    for account, cursor in connection.find("all_trade_cursors", ()):
+        hot[keys.trade_cursor(AccountId(int(account or 0)))] = cursor
+
+
+def _load_risk(hot: Hot, connection: WriterConnection) -> None:
+    for account, instrument, leverage in connection.find("all_leverages", ()):
+        key = keys.leverage(AccountId(int(account or 0)), InstrumentId(int(instrument or 0)))
+        hot[key] = Decimal(str(leverage))
+    for row in connection.find("all_nav", ()):
+        hot[keys.nav(AccountId(int(row[0] or 0)))] = guarding.nav_from_row(row)
+    for row in connection.find("all_halts", ()):
+        halt = accounts.halt_from_row(row)
+        if halt.state is not TradingState.ACTIVE:
+            hot[keys.halt(halt.scope, halt.scope_id, halt.source)] = halt
+    for row in connection.find("guard_episodes", ()):
+        kind, episode = guarding.episode_from_row(row)
+        hot[keys.guard(AccountId(int(row[0] or 0)), kind)] = episode
+    for row in connection.find("policies", ()):
+        hot[keys.policy(Scope(str(row[1])), int(row[2] or 0))] = accounts.policy_from_row(row)
+
+
+def _load_counters(hot: Hot, connection: WriterConnection) -> None:
+    account_ids = [int(row[0] or 0) for row in connection.find("all_accounts", ())]
+    for table in NUMBERED:
+        largest = [connection.find(f"max_{table}_id", (account_id,))[0][0] for account_id in account_ids]
+        hot[("id", table)] = max((int(number) for number in largest if number is not None), default=0)
+    hot[("id", "risk_policies")] = int(connection.find("max_policy_id", ())[0][0] or 0)
+    for account_id in (0, *account_ids):
+        for seq, link in connection.find("chain_head", (account_id,)):
+            hot[keys.chain(account_id)] = ChainHead(int(seq or 0), str(link))
+
+
+def write_meta(draft: Draft, name: str, value: str) -> None:
+    """Write a named fact about the desk itself."""
+    draft.put(keys.meta(name), value)
+    draft.replace("meta", name, (name, value))

@@ -1,0 +1,57 @@
+"""Bots in the book: which strategy runs where, and what it must not forget."""
+
+import json
+from dataclasses import dataclass, replace
+
+from plimsoll.ledger import keys
+from plimsoll.ledger.log import json_text
+from plimsoll.model.ids import InstrumentId, PortfolioId
+from plimsoll.store.draft import Draft, Row
+
+
+@dataclass(frozen=True, slots=True)
+class BotRecord:
+    """One strategy on one instrument and portfolio."""
+
+    id: int
+    portfolio_id: PortfolioId
+    instrument_id: InstrumentId
+    name: str
+    strategy: str
+    #: `RUNNING`, `STOPPED` or `ERROR`.
+    status: str
+    params: tuple[tuple[str, str], ...]
+    #: As the strategy wrote it.
+    state: tuple[tuple[str, str], ...] = ()
+
+
+def write(draft: Draft, bot: BotRecord) -> None:
+    """Write a bot as it stands now."""
+    bot = replace(bot, params=tuple(sorted(bot.params)), state=tuple(sorted(bot.state)))  # as it is read back
+    draft.put(keys.bot(bot.id), bot)
+    cells = (
+        bot.id,
+        bot.portfolio_id,
+        bot.instrument_id,
+        bot.name,
+        bot.strategy,
+        json_text(dict(bot.params)),
+        bot.status,
+        json_text(dict(bot.state)),
+    )
+    draft.replace("bots", bot.id, cells)
+
+
+def from_row(row: Row) -> BotRecord:
+    """Read a bot back."""
+    number, portfolio, instrument, name, strategy, params, status, state = row
+    return BotRecord(
+        int(number or 0),
+        PortfolioId(int(portfolio or 0)),
+        InstrumentId(int(instrument or 0)),
+        str(name),
+        str(strategy),
+        str(status),
+        tuple(sorted(json.loads(str(params)).items())),
+        tuple(sorted(json.loads(str(state)).items())),
+    )

@@ -1,0 +1,101 @@
+"""A look at a desk's database before anybody opens it for writing, and at what was told of its guards.
+
+Through read-only connections: whoever only looks leaves no trace, and may look while a desk is at work.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, func, inspect, select, text
+from sqlalchemy.exc import DatabaseError
+
+from plimsoll.ledger import schema
+from plimsoll.ledger.database import REVISIONS, ForeignDatabase, NewerDatabase
+from plimsoll.model.event import EventKind
+from plimsoll.model.order import OrderState
+from plimsoll.store.sqlite import reader
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What decides how a desk's database is gone on with."""
+
+    #: Named facts about the desk itself.
+    meta: dict[str, str]
+    #: Commits so far.
+    commits: int
+    #: Client ids of orders that were written and whose answer never came: the process ended inside a send.
+    in_a_send: tuple[str, ...]
+    #: A person has ordered something since the first rows.
+    commanded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GuardEvent:
+    """One thing that a guard did."""
+
+    at: datetime
+    #: As the guard names its actions: `WARN`, `START_COUNTDOWN`, `CLOSE_ALL`, …
+    action: str
+    #: None when the account could not be valued at that moment.
+    drawdown: Decimal | None
+    #: Positions closed in this episode so far.
+    closed: int
+
+
+def glance(path: Path) -> Glance | None:
+    """Look at what a database file holds; None while it is empty.
+
+    Raises: ForeignDatabase, NewerDatabase
+    """
+    try:
+        with reader(path).connect() as connection:
+            tables = set(inspect(connection).get_table_names())
+            if not tables:
+                return None
+            if "alembic_version" not in tables:
+                raise ForeignDatabase(path)
+            version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+            if version not in REVISIONS:
+                raise NewerDatabase(path, str(version))
+            return _glance(connection)
+    except DatabaseError as error:
+        raise ForeignDatabase(path) from error
+
+
+def _glance(connection: Connection) -> Glance:
+    meta, orders, log = schema.meta.c, schema.orders.c, schema.audit_log.c
+    # Orders that may have been sent.
+    pending = select(orders.client_order_id).where(orders.state == OrderState.PENDING)
+    # A person's halts, flattens and lifts; the account and its first money are part of every replay.
+    by_hand = select(func.count()).where(log.actor.like("user:%"), log.entity != "ACCOUNT")
+    return Glance(
+        meta={str(name): str(value) for name, value in connection.execute(select(meta.name, meta.value))},
+        commits=connection.execute(select(schema.heads.c.group_number)).scalar() or 0,
+        in_a_send=tuple(connection.execute(pending).scalars()),
+        commanded=bool(connection.execute(by_hand).scalar_one()),
+    )
+
+
+def guard_events(engine: Engine) -> tuple[GuardEvent, ...]:
+    """List what the guards did, oldest first; several actions of one moment in their order."""
+    events, alerts = schema.events.c, schema.guard_alerts.c
+    told = select(events.at, events.details_json).where(events.kind == EventKind.GUARD_CHANGED).order_by(events.number)
+    counts = select(alerts.kind, alerts.number, alerts.closed_count)
+    with engine.connect() as connection:
+        closed = {(kind, str(number)): count for kind, number, count in connection.execute(counts)}
+        rows = [(at, json.loads(text)) for at, text in connection.execute(told)]
+    return tuple(
+        GuardEvent(
+            at,
+            action,
+            Decimal(details["drawdown"]) if "drawdown" in details else None,
+            # The event of a close is written before the close is sent: the episode knows how many it became.
+            closed[details["guard"], details["episode"]] if action in ("CLOSE_ALL", "LATCH") else 0,
+        )
+        for at, details in rows
+        for action in details["actions"].split(",")
+    )

@@ -1,0 +1,194 @@
+"""Names in the hot state: one key per noun, so that nobody spells one by hand, and small values that live only here."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from plimsoll.model import money
+from plimsoll.model.account import Scope
+from plimsoll.model.ids import AccountId, ClientOrderId, InstrumentId, PortfolioId, UserId
+from plimsoll.model.position import PositionKey
+from plimsoll.store.chain import GENESIS
+from plimsoll.store.hot import HotKey
+
+USER, ACCOUNT, PORTFOLIO, INSTRUMENT = "user", "account", "portfolio", "instrument"
+ORDER, POSITION, BALANCE, HALT, BOT, META = "order", "position", "balance", "halt", "bot", "meta"
+POLICY, PENDING, MAIN_PORTFOLIO, INSTRUMENTS_OF = "policy", "pending", "main", "instruments_of"
+RECENT_ORDER = "recent_order"
+
+
+def user(user_id: UserId) -> HotKey:
+    return (USER, user_id)
+
+
+def account(account_id: AccountId) -> HotKey:
+    return (ACCOUNT, account_id)
+
+
+def portfolio(portfolio_id: PortfolioId) -> HotKey:
+    return (PORTFOLIO, portfolio_id)
+
+
+def instrument(instrument_id: InstrumentId) -> HotKey:
+    return (INSTRUMENT, instrument_id)
+
+
+def instrument_of(venue: str, instrument_id: InstrumentId) -> HotKey:
+    """In memory only: the instruments of one venue, for listing."""
+    return (INSTRUMENTS_OF, venue, instrument_id)
+
+
+def spot_pair(venue: str, base: str, quote: str) -> HotKey:
+    """In memory only: the spot instrument that prices one asset in another."""
+    return ("spot_pair", venue, base, quote)
+
+
+def metadata_at(instrument_id: InstrumentId) -> HotKey:
+    return ("metadata_at", instrument_id)
+
+
+def leverage(account_id: AccountId, instrument_id: InstrumentId) -> HotKey:
+    return ("leverage", account_id, instrument_id)
+
+
+def order(account_id: AccountId, client_order_id: ClientOrderId) -> HotKey:
+    return (ORDER, account_id, client_order_id)
+
+
+def position(account_id: AccountId, key: PositionKey) -> HotKey:
+    return (POSITION, account_id, *key)
+
+
+def balance(account_id: AccountId, portfolio_id: PortfolioId, pocket: str, asset: str) -> HotKey:
+    return (BALANCE, account_id, portfolio_id, pocket, asset)
+
+
+def halt(scope: Scope, scope_id: int, source: str) -> HotKey:
+    return (HALT, scope, scope_id, source)
+
+
+def bot(bot_id: int) -> HotKey:
+    return (BOT, bot_id)
+
+
+def chain(account_id: AccountId | int) -> HotKey:
+    return ("chain", account_id)
+
+
+def trade_cursor(account_id: AccountId) -> HotKey:
+    return ("trade_cursor", account_id)
+
+
+def nav(account_id: AccountId) -> HotKey:
+    return ("nav", account_id)
+
+
+def guard(account_id: AccountId, kind: str) -> HotKey:
+    return ("guard", account_id, kind)
+
+
+def policy(scope: Scope, scope_id: int) -> HotKey:
+    return (POLICY, scope, scope_id)
+
+
+def meta(name: str) -> HotKey:
+    return (META, name)
+
+
+def verdict(account_id: AccountId, user_id: UserId, intent_key: str) -> HotKey:
+    """Fleeting: a verdict written by this group; older ones are in the database."""
+    return ("verdict", account_id, user_id, intent_key)
+
+
+def booked(account_id: AccountId, instrument_id: InstrumentId, broker_trade_id: str, revision: int) -> HotKey:
+    """Fleeting: a trade written by this group; older ones are in the database."""
+    return ("booked", account_id, instrument_id, broker_trade_id, revision)
+
+
+def recent_order(account_id: AccountId, slot: int, what: tuple[object, ...]) -> HotKey:
+    """In memory only: when an order like this was made last, for control 45. A restart takes longer than its window."""
+    return (RECENT_ORDER, (account_id, slot), what)
+
+
+def recent_slot(account_id: AccountId) -> HotKey:
+    """In memory only: the newest slot of recent orders."""
+    return ("recent_slot", account_id)
+
+
+def pending(account_id: AccountId, instrument_id: InstrumentId) -> HotKey:
+    """In memory only: what live orders of an instrument add up to."""
+    return (PENDING, account_id, instrument_id)
+
+
+def reserved(account_id: AccountId, asset: str) -> HotKey:
+    """In memory only: what live orders hold back of an asset."""
+    return ("reserved", account_id, asset)
+
+
+def closing(account_id: AccountId, key: PositionKey) -> HotKey:
+    """In memory only: what closing orders in flight will take from a position."""
+    return ("closing", account_id, *key)
+
+
+def main_portfolio(account_id: AccountId) -> HotKey:
+    """In memory only: which portfolio of an account is `main`."""
+    return (MAIN_PORTFOLIO, account_id)
+
+
+def chain_key() -> HotKey:
+    """In memory only: the key of the chain, which the database must not hold."""
+    return ("chain_key",)
+
+
+def parity(account_id: AccountId) -> HotKey:
+    """In memory only: orders that left and differed from what was approved, for control 50."""
+    return ("parity", account_id)
+
+
+#: Kinds that have no table: not compared with the database.
+IN_MEMORY_ONLY = frozenset(
+    {
+        "recent_order",
+        "recent_slot",
+        "parity",
+        "pending",
+        "reserved",
+        "closing",
+        "chain_key",
+        "main",
+        "instruments_of",
+        "spot_pair",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ChainHead:
+    """The last link of an account's chain."""
+
+    seq: int = 0
+    link: str = GENESIS
+
+
+@dataclass(frozen=True, slots=True)
+class Nav:
+    """Equity as units of a fund: a deposit buys units at today's value, so it is neither profit nor a new peak."""
+
+    units: Decimal = money.ZERO
+    #: The highest value of one unit that a trusted reading ever saw.
+    peak: Decimal = Decimal(1)
+    peak_at: datetime | None = None
+    #: The value of one unit at the last trusted reading.
+    last: Decimal = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What the live orders of one account and instrument add up to."""
+
+    #: Values of what opening orders may still fill, in the account's currency, unsigned.
+    buys: Decimal = money.ZERO
+    sells: Decimal = money.ZERO
+    #: How many live orders there are, and how many of them are of unknown fate.
+    live: int = 0
+    unknown: int = 0

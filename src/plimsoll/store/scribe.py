@@ -1,0 +1,231 @@
+"""The scribe: one writer, and one commit for all who wait.
+
+A *unit* is a pure function of a draft: it reads the hot state, puts changes and rows into the draft, and answers. It
+waits for nothing, does no I/O but `find`, and takes at most 2 ms and 500 rows; longer work comes in pieces.
+
+1. The waiting units run in order, each over the changes of those before it. A unit that raises loses its own draft; its
+   caller gets the exception and its neighbours notice nothing.
+2. Their rows are written with one `executemany` per table, and committed once.
+3. Only then are the changes published and the answers given: nothing is acknowledged before its commit.
+
+What if the database refuses a row? The group is rolled back and each unit runs alone, so that only the culprit fails.
+What if it does not even begin? Then no row is to blame, and all who wait hear so at once.
+What if the commit does not answer? It may have happened. The connection is opened anew and the books' own group counter
+says whether it did: then the answers stand; else every unit of the group fails. Either way the hot state is read back
+from the database, because what memory believes is worth nothing after that. Until that succeeds nobody is served.
+What if we crash? Before the commit nobody was told anything; after it the rows are there.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from plimsoll.model.errors import invariant
+from plimsoll.store.connection import CommitUnclear, StoreFailed, WriterConnection
+from plimsoll.store.draft import Draft, Rows
+from plimsoll.store.hot import HotKey, HotState, Layer
+
+Unit = Callable[[Draft], Any]
+#: Called with (answer, None) after the commit, or (None, error).
+Answer = Callable[[Any, BaseException | None], None]
+
+HEADS: HotKey = ("heads",)
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """How far the books have come. Its row is written last in every group."""
+
+    #: Counts commits; tells after an unclear one whether it happened.
+    group: int = 0
+    #: Number of the last event.
+    event: int = 0
+
+
+class Books(Protocol):
+    """What a set of books tells the scribe about itself."""
+
+    #: Every table in the order it is written; `heads` is not among them.
+    tables: Sequence[str]
+
+    def load(self, connection: WriterConnection) -> Mapping[HotKey, Any]:
+        """Read the whole hot state, with `Heads` under `HEADS`."""
+
+    def seal(self, draft: Draft) -> None:
+        """Finish a unit that wrote something: number its events, link it into the chain."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    unit: Unit
+    answer: Answer
+
+
+@dataclass(slots=True)
+class _Done:
+    answer: Answer
+    value: Any
+    error: BaseException | None
+
+
+class Scribe:
+    """Runs units in groups. Not thread-safe by itself: `drivers` say who may call `step`."""
+
+    def __init__(self, connection: WriterConnection, books: Books) -> None:
+        self._connection = connection
+        self._books = books
+        self._waiting: deque[_Waiting] = deque()
+        #: The connection or the memory is worth nothing: read everything back before the next unit runs.
+        self._lost = False
+        self.hot = HotState(books.load(connection))
+        #: Told the changes of each group, behind its answers and in the same thread.
+        self.followers: list[Callable[[Mapping[HotKey, Any]], None]] = []
+        self._news: list[Callable[[], None]] = []
+
+    def submit(self, unit: Unit, answer: Answer) -> None:
+        """Put a unit in line."""
+        self._waiting.append(_Waiting(unit, answer))
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def step(self, max_units: int) -> list[Callable[[], None]]:
+        """Write one group of those that wait; give the calls that deliver their answers.
+
+        The answers are handed back instead of made, so that the driver can make them in the callers' thread.
+        """
+        batch = [self._waiting.popleft() for _ in range(min(max_units, len(self._waiting)))]
+        if not batch:
+            return []
+        try:
+            written = self._write(batch)
+        except Exception as error:  # noqa: BLE001  our own bug, perhaps behind the commit: nobody may wait for ever
+            self._lost = True
+            written = [_Done(waiting.answer, None, error) for waiting in batch]
+        news, self._news = self._news, []
+        return [*(partial(done.answer, done.value, done.error) for done in written), *news]
+
+    def close(self) -> None:
+        """Release the database; units still waiting are never answered."""
+        self._connection.close()
+
+    def _write(self, batch: list[_Waiting]) -> list[_Done]:
+        try:
+            if self._lost:
+                self._read_back()
+            self._connection.begin()
+        except StoreFailed as error:
+            # A locked or vanished database refuses everybody alike, and may take seconds to say so: asking again for
+            # each of a thousand waiting units would stand still for an hour.
+            return [_Done(waiting.answer, None, error) for waiting in batch]
+        group = _Group(self._connection, self._books, self.hot)
+        try:
+            done = [group.run(waiting) for waiting in batch]
+            heads = group.finish() if group.wrote else None
+        except Exception as error:  # noqa: BLE001  a refused row or a bug of ours: the culprit hears of it, alone
+            self._undo()
+            if len(batch) == 1:
+                return [_Done(batch[0].answer, None, error)]
+            return [done for waiting in batch for done in self._write([waiting])]
+        if heads is None:
+            self._undo()
+            self.hot.publish(group.changes_to_keep())  # what lives in memory only
+            return done
+        return self._commit(group, done, heads)
+
+    def _commit(self, group: "_Group", done: list[_Done], heads: Heads) -> list[_Done]:
+        try:
+            self._connection.commit()
+        except CommitUnclear as error:
+            try:
+                self._read_back()
+            except StoreFailed as gone:
+                # The database cannot even be read: nobody may be told yes.
+                failure = StoreFailed(f"{error}, and {gone}: it may have happened; the next start will tell")
+                return [_Done(item.answer, None, item.error or failure) for item in done]
+            if self.hot.get(HEADS) != heads:
+                failure = StoreFailed(f"the commit failed and was undone: {error}")
+                return [_Done(item.answer, None, item.error or failure) for item in done]
+        else:
+            self.hot.publish(group.changes_to_keep())
+        self._news += [partial(follower, group.changes) for follower in self.followers]
+        return done
+
+    def _undo(self) -> None:
+        try:
+            self._connection.rollback()
+        except StoreFailed:
+            self._lost = True  # a connection that cannot roll back holds a transaction nobody can end
+
+    def _read_back(self) -> None:
+        """Start over with a fresh connection and with what the database says.
+
+        Raises: StoreFailed; then the hot state stays empty, and nobody is served until a later try succeeds
+        """
+        self._lost = True
+        self.hot.replace({})
+        self._connection.reopen()
+        self.hot.replace(self._books.load(self._connection))
+        self._lost = False
+
+
+class _Group:
+    """The units of one transaction, while it is open."""
+
+    def __init__(self, connection: WriterConnection, books: Books, hot: HotState) -> None:
+        self._connection = connection
+        self._books = books
+        self._hot = hot
+        self._fleeting: set[HotKey] = set()
+        self._rows = Rows()
+        self._layer = Layer()
+        self.changes = self._layer.values
+        self.wrote = False
+
+    def run(self, waiting: _Waiting) -> _Done:
+        draft = Draft(self._hot, self._layer, self._connection.find, self._flush)
+        try:
+            value = waiting.unit(draft)
+            # A unit may have nothing to write but something to tell: an incident, a note.
+            if draft.rows or draft.events or draft.note is not None:
+                self._books.seal(draft)
+        except StoreFailed:
+            raise
+        except Exception as error:  # noqa: BLE001  a unit's own failure belongs to its caller, not to the group
+            draft.take_back()
+            return _Done(waiting.answer, None, error)
+        if draft.rows or draft.changed:
+            self.wrote = self.wrote or bool(draft.rows)
+            self._fleeting |= draft.fleeting
+            self._rows.take(draft.rows)
+        return _Done(waiting.answer, value, None)
+
+    def finish(self) -> Heads:
+        """Write what is left, the heads last."""
+        self._flush()
+        before: Heads = self.changes.get(HEADS) or self._hot.get(HEADS)
+        heads = Heads(before.group + 1, before.event)
+        self.changes[HEADS] = heads
+        self._connection.replace("heads", [(1, heads.group, heads.event)])
+        return heads
+
+    def changes_to_keep(self) -> Mapping[HotKey, Any]:
+        return {**self.changes, **dict.fromkeys(self._fleeting)}
+
+    def _flush(self) -> None:
+        rows = self._rows
+        for table in self._books.tables:
+            added = rows.added.pop(table, None)
+            if added:
+                self._connection.add(table, added)
+            replaced = rows.replaced.pop(table, None)
+            if replaced:
+                last = [row if isinstance(row, tuple) else row() for row in replaced.values()]
+                self._connection.replace(table, last)
+            changed = rows.changed.pop(table, None)
+            if changed:
+                self._connection.change(table, list(changed.values()))
+        invariant(not rows, "every row goes to a table that the books know")
