@@ -1,7 +1,7 @@
 """Plimsoll, a self-hosted trading desk: many people, many brokers, one book.
 
-`import plimsoll` gives the vocabulary. `money.install_exact_arithmetic()` makes arithmetic exact where it is wanted; the
-desk's own processes call it by themselves.
+`import plimsoll` gives the vocabulary. `money.install_exact_arithmetic()` makes arithmetic exact where it is wanted;
+the desk's own processes call it by themselves.
 """
 
 from plimsoll.model.account import Account, Mode, Portfolio, TradingState

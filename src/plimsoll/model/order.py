@@ -251,22 +251,27 @@ class Order:
         """Give what may still be filled; never negative."""
         return max(self.quantity - self.filled_quantity, money.ZERO)
 
-    def after(self, event: OrderEvent, at: datetime, *, reason: str = "") -> "Order":
+    def after(
+        self, event: OrderEvent, at: datetime, *, reason: str = "", broker_order_id: BrokerOrderId | None = None
+    ) -> "Order":
         """Hear an event that is not a fill; the reservation goes when the order ends.
 
+        Shapes: `broker_order_id` is taken over where none was known
         Raises: IllegalTransition
         """
         # A venue's word "filled" without its fills would make an order FILLED with nothing filled.
         invariant(event not in _FILLS, "fills are heard with their quantity, through `filled`")
         state = next_state(self.state, event)
+        name = self.broker_order_id or broker_order_id
         if state is self.state:
-            return self
+            return self if name == self.broker_order_id else replace(self, broker_order_id=name)
         return replace(
             self,
             state=state,
             updated_at=at,
             reason=reason,
             reserved=money.ZERO if state.is_final else self.reserved,
+            broker_order_id=name,
         )
 
     def filled(self, quantity: Decimal, at: datetime) -> "Order":

@@ -1,7 +1,7 @@
 """What an account is worth: balances at today's prices plus the unrealised profit of derivatives, or *unknown*.
 
-One holding without a price in time makes the whole unknown: unknown is not zero, not the last price, not 1. A spot position
-is the cost view of coins that are already counted as a balance, so it is never counted again.
+One holding without a price in time makes the whole unknown: unknown is not zero, not the last price, not 1. A spot
+position is the cost view of coins that are already counted as a balance, so it is never counted again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,9 @@ class Prices:
     def of(self, instrument_id: InstrumentId) -> Decimal | None:
         """Give the price that a holding is valued at, or None when there is none in time."""
         quote = self.quotes.get(instrument_id)
-        if quote is None or self.now - quote.at > self.max_age:
+        # A quote from further ahead is unknown too: beside a wrong clock it would stay fresh for as long as that is
+        # off.
+        if quote is None or not -self.max_age <= self.now - quote.at <= self.max_age:
             return None
         return quote.valuation
 

@@ -17,11 +17,10 @@ from decimal import Decimal
 from enum import StrEnum
 
 from plimsoll.model import money
-from plimsoll.risk.guards.reading import Blind, Reading
+from plimsoll.risk.guards.reading import CONFIRM_AFTER, Blind, Reading
 from plimsoll.risk.limits import Limits
 
 COUNTDOWN = timedelta(seconds=10)
-CONFIRM_AFTER = timedelta(seconds=2)
 WARNED_AT_LEAST = timedelta(seconds=300)
 RETRY_AFTER = timedelta(seconds=2)
 
@@ -49,6 +48,18 @@ class GuardAction(StrEnum):
     LET_OPEN = "LET_OPEN"
 
 
+#: From mild to grave.
+_LINES = ("warning", "critical", "min_equity")
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A breach that was seen and is not confirmed yet: since when, and the mildest line crossed in every look since."""
+
+    at: datetime
+    line: str
+
+
 @dataclass(frozen=True, slots=True)
 class Episode:
     """The guard's memory, from the first warning to the end."""
@@ -63,7 +74,7 @@ class Episode:
     since: datetime | None = None
     deadline: datetime | None = None
     #: The first, still unconfirmed sight of a breach.
-    suspected_at: datetime | None = None
+    suspicion: Suspicion | None = None
     #: What was read when the status last changed.
     drawdown: Decimal = money.ZERO
     equity: Decimal = money.ZERO
@@ -99,15 +110,17 @@ class DrawdownGuard:
         if line == "":
             return self._no_breach(episode, reading, now)
         if episode.status is GuardStatus.WARNED and line == "warning":
-            return GuardStep(replace(episode, suspected_at=None))
-        if not self._confirmed(episode, reading):
-            suspected_at = episode.suspected_at or reading.at
-            return GuardStep(replace(episode, suspected_at=suspected_at))
-        return self._breach(episode, reading, line, now)
+            return GuardStep(episode if episode.suspicion is None else replace(episode, suspicion=None))
+        if reading.confirmed:
+            return self._breach(episode, reading, line, now)
+        suspicion = _suspected(episode.suspicion, line, reading.at)
+        if reading.at - suspicion.at < CONFIRM_AFTER:
+            return GuardStep(replace(episode, suspicion=suspicion))
+        return self._breach(episode, reading, suspicion.line, now)
 
     def lifted(self, episode: Episode, now: datetime) -> GuardStep:
         """Open the guard again, on a person's word."""
-        calm = replace(episode, status=GuardStatus.CALM, line="", since=now, deadline=None, suspected_at=None)
+        calm = replace(episode, status=GuardStatus.CALM, line="", since=now, deadline=None, suspicion=None)
         return GuardStep(calm, (GuardAction.LET_OPEN,))
 
     def _line(self, reading: Reading) -> str:
@@ -117,18 +130,13 @@ class DrawdownGuard:
             return "critical"
         return "warning" if reading.drawdown >= self._limits.drawdown_warn_ratio else ""
 
-    def _confirmed(self, episode: Episode, reading: Reading) -> bool:
-        if reading.confirmed:
-            return True
-        return episode.suspected_at is not None and reading.at - episode.suspected_at >= CONFIRM_AFTER
-
     def _no_breach(self, episode: Episode, reading: Reading, now: datetime) -> GuardStep:
         calm_below = self._limits.drawdown_warn_ratio - self._limits.drawdown_hysteresis_ratio
         waited = episode.since is not None and now - episode.since >= WARNED_AT_LEAST
         if episode.status is GuardStatus.WARNED and reading.drawdown < calm_below and waited:
             return self.lifted(episode, now)
         # Most readings of most accounts end here: the very same episode, so that nothing is written.
-        return GuardStep(episode if episode.suspected_at is None else replace(episode, suspected_at=None))
+        return GuardStep(episode if episode.suspicion is None else replace(episode, suspicion=None))
 
     def _breach(self, episode: Episode, reading: Reading, line: str, now: datetime) -> GuardStep:
         is_new = episode.status is GuardStatus.CALM
@@ -138,7 +146,7 @@ class DrawdownGuard:
             opened_at=now if is_new else episode.opened_at,
             line=line,
             since=now,
-            suspected_at=None,
+            suspicion=None,
             drawdown=reading.drawdown,
             equity=reading.equity,
             closed_count=0,
@@ -174,3 +182,10 @@ class DrawdownGuard:
         if episode.since is not None and now - episode.since < RETRY_AFTER:
             return GuardStep(episode)
         return GuardStep(replace(episode, since=now), (GuardAction.CLOSE_ALL,))
+
+
+def _suspected(before: Suspicion | None, line: str, at: datetime) -> Suspicion:
+    # Of several looks the mildest counts: one bad tick beyond the last line confirms nothing but the first.
+    if before is None:
+        return Suspicion(at, line)
+    return Suspicion(before.at, min(before.line, line, key=_LINES.index))

@@ -1,11 +1,11 @@
 """A reading: what an account is worth at a moment, and whether a guard may act on it.
 
-Value is counted in units of a fund (net asset value per unit): a deposit buys units, a withdrawal sells some, so neither
-moves the value of a unit, its peak or its drawdown.
+Value is counted in units of a fund (net asset value per unit): a deposit buys units, a withdrawal sells some, so
+neither moves the value of a unit, its peak or its drawdown.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from plimsoll.model import money
@@ -26,8 +26,8 @@ class Reading:
 
     @property
     def drawdown(self) -> Decimal:
-        """Give the loss from the peak: 0.2 is 20 %."""
-        if self.peak <= 0:
+        """Give the loss from the peak: 0.2 is 20 %; 0 above it, where the new peak is not confirmed yet."""
+        if self.peak <= 0 or self.nav >= self.peak:
             return money.ZERO
         return money.settle_quotient(self.peak - self.nav, self.peak)
 
@@ -38,6 +38,37 @@ class Blind:
 
     at: datetime
     why: str
+
+
+#: A live quote is believed when a second look, this much later, says the same.
+CONFIRM_AFTER = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Values above the peak, seen and not confirmed yet: since when, and the lowest of them."""
+
+    since: datetime
+    lowest: Decimal
+
+
+def next_peak(
+    peak: Decimal, higher: Sighting | None, value: Decimal, at: datetime, *, confirmed: bool
+) -> tuple[Decimal, Sighting | None]:
+    """Give the peak after a value of a unit, and what is still to be confirmed.
+
+    One bogus tick must not set a peak: every honest price after it would look like a loss, and be closed at.
+    """
+    if value <= peak:
+        return peak, None
+    if confirmed:
+        return value, None
+    if higher is None:
+        return peak, Sighting(at, value)
+    lowest = min(higher.lowest, value)
+    if at - higher.since < CONFIRM_AFTER:
+        return peak, Sighting(higher.since, lowest)
+    return lowest, Sighting(at, value) if value > lowest else None
 
 
 #: Ledger and venue may differ by this much of the venue's figure before the account counts as blind.

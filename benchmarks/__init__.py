@@ -1,0 +1,1 @@
+"""Benchmarks: one command, one table, every row beside a raw baseline measured in the same run."""

@@ -1,0 +1,82 @@
+"""What the disk gives: the time of one fdatasync, and SQLite alone writing the very rows that a group wrote."""
+
+import os
+import sqlite3
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from plimsoll.ledger import queries
+from plimsoll.ledger.database import create_from_template
+from plimsoll.ledger.schema import metadata
+from plimsoll.store.draft import Row
+from plimsoll.store.sqlite import PRAGMAS, SqliteWriter
+from plimsoll.store.statements import insert_sql, replace_sql
+
+#: One transaction: (statement, rows) in the order they were written.
+Group = list[tuple[str, list[Row]]]
+
+
+def fdatasync_seconds(directory: Path, times: int = 400) -> float:
+    """Measure the median of appending 4 KiB to a file and syncing it."""
+    path = directory / "fdatasync.bin"
+    taken = []
+    with path.open("wb", buffering=0) as file:
+        for _ in range(times):
+            file.write(b"x" * 4096)
+            begun = time.perf_counter()
+            os.fdatasync(file.fileno())
+            taken.append(time.perf_counter() - begun)
+    path.unlink()
+    return statistics.median(taken)
+
+
+class RecordingWriter(SqliteWriter):
+    """The real writer, which also keeps every statement and row for the raw baseline."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, metadata, queries.compiled())
+        self._insert_sql = {name: insert_sql(table) for name, table in metadata.tables.items()}
+        self._replace_sql = {name: replace_sql(table) for name, table in metadata.tables.items()}
+        self.groups: list[Group] = []
+        self._open_group: Group = []
+
+    def begin(self) -> None:
+        self._open_group = []
+        super().begin()
+
+    def add(self, table: str, rows: Sequence[Row]) -> None:
+        self._open_group.append((self._insert_sql[table], list(rows)))
+        super().add(table, rows)
+
+    def replace(self, table: str, rows: Sequence[Row]) -> None:
+        self._open_group.append((self._replace_sql[table], list(rows)))
+        super().replace(table, rows)
+
+    def commit(self) -> None:
+        super().commit()
+        self.groups.append(self._open_group)
+
+
+def raw_seconds(path: Path, before: list[Group], groups: list[Group]) -> float:
+    """Write groups with sqlite3 and nothing else, after those that must be there first; give the time it took."""
+    create_from_template(path)
+    connection = sqlite3.connect(path, isolation_level=None)
+    for pragma in PRAGMAS:
+        connection.execute(pragma)
+    for group in before:
+        _write(connection, group)
+    begun = time.perf_counter()
+    for group in groups:
+        _write(connection, group)
+    taken = time.perf_counter() - begun
+    connection.close()
+    return taken
+
+
+def _write(connection: sqlite3.Connection, group: Group) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    for statement, rows in group:
+        connection.executemany(statement, rows)
+    connection.execute("COMMIT")

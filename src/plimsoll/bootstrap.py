@@ -1,0 +1,215 @@
+"""The only place that names concrete parts: what a data directory holds, and how a desk is put together from it.
+
+DIR/desk.db      the book                DIR/paper.db     the paper venue's own books
+DIR/chain.key    key of the chain        DIR/heads.stamp  heads of the chain, outside the database
+DIR/desk.lock    held by the one writer  DIR/desk.sock    the way to it for other commands
+"""
+
+import fcntl
+import os
+import random
+import secrets  # noqa: TID251  sim-ok: the chain's key is made once per desk, outside every simulation
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from sqlalchemy import select
+
+from plimsoll.desk.ports import LogNotifier, Notifier, Ports
+from plimsoll.ledger import queries
+from plimsoll.ledger.books import LedgerBooks
+from plimsoll.ledger.database import open_database
+from plimsoll.ledger.glance import Glance, glance
+from plimsoll.ledger.schema import metadata
+from plimsoll.market.board import PriceBoard
+from plimsoll.model.clock import Clock
+from plimsoll.model.errors import PlimsollError
+from plimsoll.model.ids import AccountId, ClockedIds, InstrumentId
+from plimsoll.model.instrument import Instrument
+from plimsoll.model.quote import SourceFacts
+from plimsoll.store.drivers import Driver
+from plimsoll.store.scribe import Scribe
+from plimsoll.store.sqlite import SqliteWriter, reader
+from plimsoll.venues.paper import books as paper_books_schema
+from plimsoll.venues.paper.books import open_scribe
+from plimsoll.venues.paper.rules import PaperRules
+from plimsoll.venues.paper.venue import PaperVenue
+
+log = structlog.get_logger("bootstrap")
+
+CHAIN_KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class DataDirectory:
+    """Where a desk keeps what it must not lose."""
+
+    path: Path
+
+    @property
+    def database(self) -> Path:
+        return self.path / "desk.db"
+
+    @property
+    def paper_books(self) -> Path:
+        return self.path / "paper.db"
+
+    @property
+    def chain_key_file(self) -> Path:
+        return self.path / "chain.key"
+
+    @property
+    def stamp(self) -> Path:
+        return self.path / "heads.stamp"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "desk.lock"
+
+    @property
+    def socket(self) -> Path:
+        return self.path / "desk.sock"
+
+    def chain_key(self) -> bytes:
+        """Read the chain's key, making it at the first start."""
+        if not self.chain_key_file.exists():
+            # Made under another name and moved into place: a crash leaves no half a key.
+            fresh = self.chain_key_file.with_suffix(".new")
+            fresh.touch(mode=0o600)
+            fresh.write_text(secrets.token_hex(CHAIN_KEY_BYTES))
+            fresh.replace(self.chain_key_file)
+        return bytes.fromhex(self.chain_key_file.read_text())
+
+
+class DeskIsRunning(PlimsollError):
+    """Another process is the desk of this data directory: talk to it, or stop it first."""
+
+    def __init__(self, directory: DataDirectory) -> None:
+        super().__init__(f"{directory.path}: {type(self).__doc__}")
+
+
+class DeskLock:
+    """The right to write in a data directory, held until it is released or the process ends, however it ends."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+
+    def release(self) -> None:
+        """Let another process be the desk; again is harmless. The file stays: who unlinks it could lock a ghost."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def take_the_desk(directory: DataDirectory) -> DeskLock:
+    """Become the one writer of a data directory.
+
+    Raises: DeskIsRunning
+    """
+    directory.path.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(directory.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise DeskIsRunning(directory) from None
+    return DeskLock(descriptor)
+
+
+def look_at(directory: DataDirectory) -> Glance | None:
+    """Look at what a data directory holds, without writing; None while it holds no desk.
+
+    Raises: StoreFailed, ForeignDatabase, NewerDatabase
+    """
+    return glance(directory.database) if directory.database.exists() else None
+
+
+def sends_cut_off(directory: DataDirectory, seen: Glance) -> tuple[str, ...]:
+    """List the orders that were written and never reached the paper venue, because the process ended in between."""
+    if not seen.in_a_send or not directory.paper_books.exists():
+        return seen.in_a_send
+    orders = paper_books_schema.orders.c
+    reached = select(orders.client_order_id).where(orders.client_order_id.in_(seen.in_a_send))
+    with reader(directory.paper_books).connect() as connection:
+        known = set(connection.execute(reached).scalars())
+    return tuple(name for name in seen.in_a_send if name not in known)
+
+
+def begin_anew(directory: DataDirectory) -> None:
+    """Remove the books of a replay, which its inputs make again; the lock is held. The chain keeps its key.
+
+    What if we crash in here? The desk's book goes last: as long as it is there, the next start finds the cut and is
+    here again. A log of writes without its database is thrown away by SQLite.
+    """
+    for file in (directory.paper_books, directory.stamp, directory.database):
+        for name in (file.name, f"{file.name}-wal", f"{file.name}-shm"):
+            file.with_name(name).unlink(missing_ok=True)
+
+
+#: How a SQLite file is opened; a simulation puts a faulty one here.
+Connect = Callable[[str], sqlite3.Connection]
+
+
+@dataclass(slots=True)
+class PaperDesk:
+    """A desk of one paper account, put together and not yet started."""
+
+    ports: Ports
+    venue: PaperVenue
+    books: Driver
+    paper_books: Driver
+
+    async def close(self) -> None:
+        """Write what waits and release both databases, the desk's first."""
+        try:
+            await self.ports.settled()
+        finally:
+            await self.books.close()
+            await self.paper_books.close()
+
+
+def open_books(directory: DataDirectory, connect: Connect | None = None) -> Scribe:
+    """Open the book for writing, bringing its tables up to date first."""
+    open_database(directory.database)
+    writer = SqliteWriter(directory.database, metadata, queries.compiled(), connect)
+    return Scribe(writer, LedgerBooks(directory.chain_key()))
+
+
+def paper_desk(
+    directory: DataDirectory,
+    instruments: Mapping[InstrumentId, Instrument],
+    *,
+    desk_code: str,
+    account_id: AccountId,
+    clock: Clock,
+    chance: random.Random,
+    facts: SourceFacts,
+    drive: Callable[[Scribe], Driver],
+    rules: PaperRules | None = None,
+    notifier: Notifier | None = None,
+    connect: Connect | None = None,
+) -> PaperDesk:
+    """Put a desk of one paper account together over a data directory.
+
+    Shapes: `drive` gives each of the two scribes its driver; `chance` seeds ids and the venue apart from each other
+    """
+    rules = rules or PaperRules()
+    books = drive(open_books(directory, connect))
+    paper_books = drive(open_scribe(directory.paper_books, connect))
+    ids = ClockedIds(clock, random.Random(chance.getrandbits(64)))  # noqa: S311  public ids, no secret
+    venue_chance = random.Random(chance.getrandbits(64))  # noqa: S311  the paper venue's moods
+    venue = PaperVenue(paper_books, instruments, clock, venue_chance, rules, facts)
+    ports = Ports(
+        desk_code=desk_code,
+        account_id=account_id,
+        clock=clock,
+        ids=ids,
+        books=books,
+        venue=venue,
+        board=PriceBoard(facts),
+        notifier=notifier or LogNotifier(),
+        fee_ratio=rules.taker_fee_ratio,
+    )
+    return PaperDesk(ports, venue, books, paper_books)

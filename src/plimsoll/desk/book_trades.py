@@ -1,0 +1,154 @@
+"""What the venue tells, into the books: from its stream as it happens, from its history when we ask.
+
+What if the stream drops, repeats or reorders? Booking is idempotent and order-free; whatever the stream lost, the
+sweep from the stored cursor finds. What if we crash in a sweep? The cursor moves after the trades of its page, so the
+page is read again and is all repetitions.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import structlog
+
+from plimsoll.desk.ports import Ports
+from plimsoll.ledger import keys, orders
+from plimsoll.ledger.book_trade import Booking, book_trades
+from plimsoll.ledger.log import Note, tell, write_note
+from plimsoll.model.clock import time_text
+from plimsoll.model.errors import invariant
+from plimsoll.model.event import Event, EventKind
+from plimsoll.model.ids import AccountId
+from plimsoll.model.money import decimal_text
+from plimsoll.model.order import IllegalTransition, Order, OrderEvent, OrderState
+from plimsoll.model.trade import TradeReport
+from plimsoll.model.venue import OrderReport, VenueEvent, VenueOrder
+from plimsoll.store.connection import StoreFailed
+from plimsoll.store.draft import Draft
+
+log = structlog.get_logger("book_trades")
+
+#: A unit stays short; a longer page is booked in pieces, and the cursor moves with the last.
+TRADES_A_UNIT = 40
+
+_HEARD = {
+    OrderState.NEW: OrderEvent.ACKNOWLEDGED,
+    OrderState.PARTIALLY_FILLED: OrderEvent.ACKNOWLEDGED,
+    # The fills themselves make it FILLED; a word without them only proves that it lives.
+    OrderState.FILLED: OrderEvent.ACKNOWLEDGED,
+    OrderState.CANCELED: OrderEvent.CANCELED,
+    OrderState.REJECTED: OrderEvent.REJECTED,
+    OrderState.EXPIRED: OrderEvent.EXPIRED,
+}
+
+
+def listen(ports: Ports) -> None:
+    """Book whatever the venue's stream brings, from now on."""
+    ports.venue.listen(ports.account_id, lambda events: ports.spawn(hear(ports, events)))
+
+
+async def hear(ports: Ports, events: Sequence[VenueEvent]) -> None:
+    """Book a batch of news: fills first, so that the end of an order finds them booked.
+
+    Raises: what cannot be booked, of another account or an unknown instrument; nothing opens until that is cleared up
+    """
+    fills = [event for event in events if isinstance(event, TradeReport)]
+    try:
+        for start in range(0, len(fills), TRADES_A_UNIT):
+            await book(ports, fills[start : start + TRADES_A_UNIT])
+        for event in events:
+            if isinstance(event, OrderReport):
+                if event.account_id != ports.account_id:
+                    raise LookupError(
+                        f"news of account {event.account_id} came in on account {ports.account_id}'s line"
+                    )
+                if await _take_over(ports, event.order) is None:
+                    # Somebody trades beside us; reconciliation keeps such orders apart until a person decides.
+                    log.info("foreign_order", broker_order_id=event.order.broker_order_id, state=event.order.state)
+    except StoreFailed as failure:
+        # The news is lost here but not at the venue: nothing opens until a sweep has fetched it again.
+        ports.reconciled = False
+        log.error("news_not_written", failure=str(failure))
+    except Exception:
+        ports.reconciled = False
+        raise
+
+
+async def book(ports: Ports, reports: Sequence[TradeReport]) -> list[Booking]:
+    """Book fills of this account.
+
+    Raises: StoreFailed; then nothing of it was booked
+    """
+    for report in reports:
+        if report.account_id != ports.account_id:
+            raise LookupError(f"a fill of account {report.account_id} came in on account {ports.account_id}'s line")
+    now, actor = ports.clock.now(), f"venue:{ports.venue.facts.name}"
+    done: list[Booking] = await ports.books.write(lambda draft: book_trades(draft, reports, now, actor))
+    return done
+
+
+async def hear_order(ports: Ports, told: VenueOrder) -> Order:
+    """Take over what a venue answered about an order of ours.
+
+    Raises: LookupError when it is none of ours
+    """
+    heard = await _take_over(ports, told)
+    if heard is None:
+        raise LookupError(
+            f"the venue speaks of {told.client_order_id or told.broker_order_id}, which is not in the book"
+        )
+    return heard
+
+
+async def _take_over(ports: Ports, told: VenueOrder) -> Order | None:
+    now = ports.clock.now()
+    client_order_id = told.client_order_id
+    if client_order_id is None:
+        return None
+
+    def unit(draft: Draft) -> Order | None:
+        known = orders.find(draft, ports.account_id, client_order_id)
+        if known is None:
+            return None
+        try:
+            name = told.broker_order_id
+            changed = known.after(_HEARD[told.state], now, reason=told.reason, broker_order_id=name)
+        except IllegalTransition as contradiction:
+            details = {"what": str(contradiction), "client_order_id": client_order_id}
+            tell(draft, Event(EventKind.BREAK_FOUND, ports.account_id, now, details))
+            changed = known
+        if changed != known:
+            orders.write(draft, changed)
+            details = {"state": str(changed.state), "filled": decimal_text(changed.filled_quantity)}
+            details |= {"reason": changed.reason, "told_at": time_text(told.updated_at)}
+            actor = f"venue:{ports.venue.facts.name}"
+            write_note(draft, Note(ports.account_id, actor, "UPDATE", "ORDER", client_order_id, now, details))
+            tell(
+                draft,
+                Event(EventKind.ORDER_CHANGED, ports.account_id, now, {"client_order_id": client_order_id, **details}),
+            )
+        return changed
+
+    changed: Order | None = await ports.books.write(unit)
+    return changed
+
+
+async def sweep(ports: Ports) -> int:
+    """Fetch every fill since the stored cursor and book it; give how many were new."""
+    new = 0
+    while True:
+        cursor: int = ports.books.hot.get(keys.trade_cursor(ports.account_id)) or 0
+        page = await ports.venue.trades_since(ports.account_id, cursor)
+        for start in range(0, len(page.trades), TRADES_A_UNIT):
+            done = await book(ports, page.trades[start : start + TRADES_A_UNIT])
+            new += sum(booking is Booking.BOOKED for booking in done)
+        if page.cursor != cursor:
+            # After the trades, never before: a crash in between reads the page again, and it is all duplicates.
+            await ports.books.write(partial(_move_cursor, ports.account_id, page.cursor))
+        if page.complete:
+            return new
+        invariant(page.cursor != cursor, "a page that is not the last one leads on to another")
+
+
+def _move_cursor(account_id: AccountId, cursor: int, draft: Draft) -> None:
+    draft.put(keys.trade_cursor(account_id), cursor)
+    draft.replace("trade_cursors", account_id, (account_id, cursor))

@@ -1,0 +1,97 @@
+"""Who may still send: set and lift states. Of several sources the strictest rules; a close always passes."""
+
+from datetime import datetime
+
+import structlog
+
+from plimsoll.desk.cancel_order import cancel_all
+from plimsoll.desk.ports import Ports
+from plimsoll.ledger import accounts, keys
+from plimsoll.ledger.log import Note, tell, write_note
+from plimsoll.model.account import Halt, Scope, TradingState
+from plimsoll.model.errors import CommandRefused, Refusal
+from plimsoll.model.event import Event, EventKind
+from plimsoll.store.connection import StoreFailed
+from plimsoll.store.draft import Draft
+
+log = structlog.get_logger("halt")
+
+MANUAL = "manual"
+PARITY = "parity"
+
+
+async def set_state(ports: Ports, halt: Halt, actor: str) -> None:
+    """Put a halt in force, or replace the one that its source had set. HALTED takes back what waits, except protection.
+
+    Raises: ExceptionGroup of the orders that could not be cancelled; the state is in force all the same
+    """
+    now = ports.clock.now()
+
+    def unit(draft: Draft) -> None:
+        if draft.get(keys.halt(halt.scope, halt.scope_id, halt.source)) != halt:
+            write_halt(draft, ports, halt, actor, now)
+
+    await ports.books.write(unit)
+    if halt.state is TradingState.HALTED:
+        await cancel_all(ports, keep_protection=True)
+
+
+async def tighten(ports: Ports, halt: Halt, actor: str) -> None:
+    """Put a halt in force unless its source has set one as strict."""
+    now = ports.clock.now()
+
+    def unit(draft: Draft) -> None:
+        held: Halt | None = draft.get(keys.halt(halt.scope, halt.scope_id, halt.source))
+        if held is None or held.state.strictness < halt.state.strictness:
+            write_halt(draft, ports, halt, actor, now)
+
+    await ports.books.write(unit)
+
+
+async def lift(ports: Ports, source: str, actor: str) -> None:
+    """Take an account's halt of one source out of force, on a person's word.
+
+    Refuses: a source that has set none; a guard's, which would leave the guard shut and blind: lift the guard
+    """
+    now = ports.clock.now()
+    if source.startswith("guard:"):
+        raise CommandRefused(
+            Refusal("halt_of_guard", f"{source} is a guard", observed=source, remedy="lift the guard itself")
+        )
+
+    def unit(draft: Draft) -> None:
+        halt: Halt | None = draft.get(keys.halt(Scope.ACCOUNT, ports.account_id, source))
+        if halt is None:
+            raise CommandRefused(
+                Refusal("no_such_halt", f"no halt of {source} is in force", remedy="`status` lists those that are")
+            )
+        lifted = Halt(halt.scope, halt.scope_id, source, TradingState.ACTIVE, f"lifted by {actor}")
+        write_halt(draft, ports, lifted, actor, now)
+
+    await ports.books.write(unit)
+
+
+def write_halt(draft: Draft, ports: Ports, halt: Halt, actor: str, now: datetime) -> None:
+    """Write a halt with the unit's note and event."""
+    accounts.write_halt(draft, halt, now)
+    details = {"source": halt.source, "state": str(halt.state), "reason": halt.reason}
+    write_note(draft, Note(ports.account_id, actor, "UPDATE", "HALT", f"{halt.scope}:{halt.scope_id}", now, details))
+    tell(draft, Event(EventKind.HALT_CHANGED, ports.account_id, now, details))
+
+
+async def halt_for_broken_parity(ports: Ports, broken: Refusal) -> None:
+    """Stop the whole desk: an order was about to leave that nobody had approved.
+
+    What if this cannot be written? Memory counts the difference, and control 50 lets nothing open on that until
+    somebody starts the desk anew.
+    """
+    ports.parity_difference += 1
+    log.error("parity_broken", sentence=broken.sentence, observed=broken.observed, limit=broken.limit)
+    ports.tell("critical", f"HALTED: {broken.sentence}")
+    halt = Halt(Scope.DESK, 0, PARITY, TradingState.HALTED, str(broken), latched=True)
+    try:
+        await set_state(ports, halt, "gate")
+    except StoreFailed as failure:
+        log.error("halt_not_written", failure=str(failure))
+    except ExceptionGroup as group:
+        log.error("orders_not_cancelled", failures=[str(failure) for failure in group.exceptions])

@@ -1,0 +1,91 @@
+"""What the use cases of one account work with: hands, memory, eyes, the hour. Put together by the composition root."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Protocol
+
+import structlog
+
+from plimsoll.market.board import PriceBoard
+from plimsoll.model import money
+from plimsoll.model.clock import Clock
+from plimsoll.model.ids import AccountId, Ids, IntentKey
+from plimsoll.model.position import PositionKey
+from plimsoll.risk.guards.reading import Sighting
+from plimsoll.store.drivers import Driver
+from plimsoll.venues.protocol import Venue
+
+log = structlog.get_logger("ports")
+
+
+class Notifier(Protocol):
+    """Tells people. Best effort: nothing waits for it, and `Ports.tell` bears one that breaks its word."""
+
+    def tell(self, account_id: AccountId, severity: str, message: str) -> None:
+        """Pass a message on; never raises."""
+
+
+class LogNotifier:
+    """Tells people through the log."""
+
+    def __init__(self) -> None:
+        self._log = structlog.get_logger("notify")
+
+    def tell(self, account_id: AccountId, severity: str, message: str) -> None:
+        self._log.info("told", account=account_id, severity=severity, message=message)
+
+
+@dataclass(slots=True)
+class Ports:
+    """The owner process's grip on one account."""
+
+    #: Four characters that begin every client order id of this desk.
+    desk_code: str
+    account_id: AccountId
+    clock: Clock
+    ids: Ids
+    books: Driver
+    venue: Venue
+    board: PriceBoard
+    notifier: Notifier
+    #: The venue's taker fee.
+    fee_ratio: Decimal
+    #: Compared with the venue since this process started, and found equal. Nothing opens before.
+    reconciled: bool = False
+    #: What `value_account` read of the books last.
+    book_view: Any = None
+    #: Orders about to leave that nobody had approved like this. Nothing opens any more in this process (control 50).
+    parity_difference: int = 0
+    #: The highest confirmed value of a unit read so far; the books learn of it with the next group.
+    peak_seen: Decimal = money.ZERO
+    #: Values above it that a second look must confirm.
+    higher_seen: Sighting | None = None
+    #: Intents somebody here is placing now. A PENDING order of no such intent was left behind, and nobody waits for it.
+    placing: Counter[IntentKey] = field(default_factory=Counter)
+    #: The next attempt of each (position, episode) that is being closed; a restart begins anew and finds the old ones.
+    close_attempts: dict[tuple[PositionKey, str], int] = field(default_factory=dict)
+    #: News that came in while nobody waited; held so that no task is lost, and awaited by `settled`.
+    tasks: set["asyncio.Task[Any]"] = field(default_factory=set)
+
+    def tell(self, severity: str, message: str) -> None:
+        """Tell people, and go on whatever becomes of it: a dead notifier must not keep a position open."""
+        try:
+            self.notifier.tell(self.account_id, severity, message)
+        except Exception as failure:  # noqa: BLE001  whatever a channel breaks with, closing does not wait for it
+            log.error("not_told", severity=severity, message=message, failure=str(failure))
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run work beside the caller; a failure surfaces at the next `settled`."""
+        self.tasks.add(asyncio.get_running_loop().create_task(work))
+
+    async def settled(self) -> None:
+        """Wait until all work beside is done.
+
+        Raises: the first failure among it
+        """
+        while self.tasks:
+            task = self.tasks.pop()
+            await task

@@ -1,0 +1,157 @@
+"""The book against the venue: ask, compare, decide, apply, until they are equal or a person is needed.
+
+The questions are a sandwich (account, trades and orders, account again), so that a fill between two answers is not
+taken for a difference. Everything is asked before anything is concluded: one failed question ends the attempt,
+concludes nothing and moves no cursor.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+
+import structlog
+
+from plimsoll.desk.book_trades import hear_order, sweep
+from plimsoll.desk.ports import Ports
+from plimsoll.desk.resolve_unknown import resolve_unknown
+from plimsoll.ledger import keys, orders, trades
+from plimsoll.ledger.log import Note, tell, write_note
+from plimsoll.model.account import Account
+from plimsoll.model.event import Event, EventKind
+from plimsoll.model.ids import InstrumentId
+from plimsoll.model.instrument import Instrument
+from plimsoll.model.trade import TradeKey, TradeReport
+from plimsoll.reconcile.compare import LedgerView, Moved, VenueView, compare
+from plimsoll.reconcile.decide import AdoptOrder, Decision, LookUpOrder, OpenBreak, SweepTrades, decide
+from plimsoll.store.draft import Draft
+from plimsoll.venues.protocol import OrderNotFound
+
+log = structlog.get_logger("reconcile_account")
+
+#: A comparison that finds the account moving is made again this often before it is left to the next round.
+TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """How the book stands to the venue."""
+
+    #: Both were asked at one moment and everything was answered.
+    compared: bool
+    #: The last comparison asked for nothing more: no sweep and no look-up is due.
+    settled: bool = False
+    breaks: tuple[OpenBreak, ...] = ()
+    #: Orders of the venue that are not ours; kept apart until a person decides.
+    external: tuple[AdoptOrder, ...] = ()
+    #: Orders whose fate is still not known.
+    unknown: int = 0
+
+    @property
+    def may_open(self) -> bool:
+        return (
+            self.compared
+            and self.settled
+            and self.unknown == 0
+            and not any(found.blocks_opening for found in self.breaks)
+        )
+
+
+async def reconcile_account(ports: Ports) -> Reconciliation:
+    """Bring book and venue together as far as evidence goes, and say what is left.
+
+    Raises: WorldFailure when the venue does not answer; nothing is concluded from that
+    """
+    # What an earlier process or a dropped stream believed is worth nothing until the comparison below says so.
+    result = Reconciliation(compared=False)
+    swept = False
+    for _ in range(TRIES):
+        await sweep(ports)
+        unknown = await resolve_unknown(ports)
+        decisions = await _compare(ports, swept=swept)
+        if decisions is None:
+            result = Reconciliation(compared=False)
+            continue
+        look_ups = [item for item in decisions if isinstance(item, LookUpOrder)]
+        swept = any(isinstance(item, SweepTrades) for item in decisions)
+        result = Reconciliation(
+            compared=True,
+            settled=not look_ups and not swept,
+            breaks=tuple(item for item in decisions if isinstance(item, OpenBreak)),
+            external=tuple(item for item in decisions if isinstance(item, AdoptOrder)),
+            unknown=len(unknown),
+        )
+        if result.settled:
+            break
+        for look_up in look_ups:
+            await _look_up(ports, look_up)
+    ports.reconciled = result.may_open
+    await _write_down(ports, result)
+    return result
+
+
+async def _compare(ports: Ports, *, swept: bool) -> tuple[Decision, ...] | None:
+    before = await ports.venue.account(ports.account_id)
+    cursor: int = ports.books.hot.get(keys.trade_cursor(ports.account_id)) or 0
+    page = await ports.venue.trades_since(ports.account_id, cursor)
+    open_orders = await ports.venue.open_orders(ports.account_id)
+    after = await ports.venue.account(ports.account_id)
+    if not page.complete:
+        return None  # more than a page came in meanwhile: sweep again first
+    # One unit reads the book and what of the page it has: the stream may book a fill at any moment between two.
+    ours, instruments, unbooked = await ports.books.write(partial(_ledger_side, ports, page.trades))
+    theirs = VenueView(before, open_orders, page.trades, unbooked, cursor, before.cursor, after.cursor)
+    found = compare(ours, theirs, instruments)
+    return None if isinstance(found, Moved) else decide(found, swept=swept)
+
+
+def _ledger_side(
+    ports: Ports, page: Sequence[TradeReport], draft: Draft
+) -> tuple[LedgerView, dict[InstrumentId, Instrument], frozenset[TradeKey]]:
+    account: Account = draft.get(keys.account(ports.account_id))
+    instruments = {instrument.id: instrument for instrument in draft.shelf(keys.INSTRUMENTS_OF, account.broker)}
+    positions: dict[InstrumentId, Decimal] = defaultdict(Decimal)
+    balances: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for position in draft.shelf(keys.POSITION, account.id):
+        if instruments[position.instrument_id].is_derivative:
+            positions[position.instrument_id] += position.quantity
+    for balance in draft.shelf(keys.BALANCE, account.id):
+        balances[balance.pocket, balance.asset] += balance.amount
+    live = tuple(orders.live(draft, account.id))
+    cursor: int = draft.get(keys.trade_cursor(account.id)) or 0
+    view = LedgerView(account.id, ports.desk_code, live, dict(positions), dict(balances), cursor)
+    unbooked = frozenset(report.key for report in page if trades.find(draft, report) is None)
+    return view, instruments, unbooked
+
+
+async def _look_up(ports: Ports, look_up: LookUpOrder) -> None:
+    try:
+        told = await ports.venue.order(ports.account_id, look_up.client_order_id)
+    except OrderNotFound:
+        log.warning("order_not_found", client_order_id=look_up.client_order_id)
+        return
+    await sweep(ports)
+    await hear_order(ports, told)
+
+
+async def _write_down(ports: Ports, result: Reconciliation) -> None:
+    now = ports.clock.now()
+    details = {
+        "compared": str(result.compared),
+        "may_open": str(result.may_open),
+        "breaks": str(len(result.breaks)),
+        "external_orders": str(len(result.external)),
+        "unknown_orders": str(result.unknown),
+    }
+
+    def unit(draft: Draft) -> None:
+        tell(draft, Event(EventKind.ACCOUNT_RECONCILED, ports.account_id, now, details))
+        for found in result.breaks:
+            words = {"key": found.key, "sentence": found.sentence, "proposal": found.proposal}
+            tell(draft, Event(EventKind.BREAK_FOUND, ports.account_id, now, words))
+        write_note(draft, Note(ports.account_id, "desk", "SYNC", "ACCOUNT", str(ports.account_id), now, details))
+
+    await ports.books.write(unit)
+    for found in result.breaks:
+        ports.tell("warning", f"{found.sentence} {found.proposal}")

@@ -1,0 +1,35 @@
+"""The start of every process, after a crash or not: nothing opens until the book was found equal to the venue.
+
+1. Every PENDING order that the last process left behind may have been sent: it is UNKNOWN from now on, in one unit.
+2. Unknown orders are looked up until each has an answer, at most for the venue's settle window; trades are swept.
+3. One exact comparison. Only when it finds nothing that blocks may anything open.
+
+What if we crash in here? Each step may be done again.
+"""
+
+import asyncio
+
+import structlog
+
+from plimsoll.desk.ports import Ports
+from plimsoll.desk.reconcile_account import Reconciliation, reconcile_account
+from plimsoll.desk.resolve_unknown import doubt_left_behind, resolve_unknown
+
+log = structlog.get_logger("recover")
+
+LOOK_AGAIN_SECONDS = 0.5
+
+
+async def recover(ports: Ports) -> Reconciliation:
+    """Bring one account from whatever the last process left to a state that may trade, or say why it may not.
+
+    Raises: WorldFailure when the venue does not answer
+    """
+    ports.reconciled = False
+    lost = await doubt_left_behind(ports)
+    if lost:
+        log.warning("orders_of_unknown_fate", account=ports.account_id, count=lost)
+    until = ports.clock.monotonic() + ports.venue.facts.settle_window.total_seconds() + 1
+    while await resolve_unknown(ports) and ports.clock.monotonic() < until:
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+    return await reconcile_account(ports)

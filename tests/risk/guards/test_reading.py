@@ -1,0 +1,77 @@
+"""A reading: the value of a unit, its drawdown, and whether ledger and venue agree."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plimsoll.desk.open_account import with_flow
+from plimsoll.ledger.keys import Nav
+from plimsoll.model import money
+from plimsoll.risk.guards.reading import Reading, agrees_with_venue
+
+D = Decimal
+NOON = datetime(2022, 1, 21, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("nav", "peak", "drawdown"),
+    [("0.8", "1", "0.2"), ("1", "1", "0"), ("0.5", "0", "0"), ("-0.1", "1", "1.1"), ("1.1", "1", "0")],
+    ids=["loss", "at the peak", "no peak", "below nothing", "above a peak that is not confirmed yet"],
+)
+def test_drawdown_is_the_loss_from_the_peak(nav: str, peak: str, drawdown: str) -> None:
+    assert Reading(NOON, D(1), D(nav), D(peak), confirmed=True).drawdown == D(drawdown)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "agrees"),
+    [
+        ("10000", None, True),
+        ("10000", "10000", True),
+        ("10100", "10000", True),
+        ("9900", "10000", True),
+        ("10100.01", "10000", False),
+        ("9899.99", "10000", False),
+        ("10000", "0", False),
+        ("0", "0", True),
+        ("-101", "-100", True),
+        ("-102", "-100", False),
+    ],
+)
+def test_ledger_and_venue_agree_within_one_percent_of_the_venues_figure(
+    ours: str, theirs: str | None, *, agrees: bool
+) -> None:
+    assert agrees_with_venue(D(ours), None if theirs is None else D(theirs)) is agrees
+
+
+#: (a change of the market in percent, a flow as a share of the equity in percent; negative takes out)
+MOVES = st.lists(st.tuples(st.integers(-30, 40), st.integers(-50, 200)), min_size=1, max_size=15)
+
+
+@given(MOVES)
+def test_flows_move_neither_the_value_of_a_unit_nor_its_peak_nor_the_drawdown(moves: list[tuple[int, int]]) -> None:
+    """C9, G2: an account with deposits and withdrawals has the drawdown of one without them."""
+    equity, nav = D(10_000), with_flow(Nav(), None, D(10_000), NOON)
+    value, peak = D(1), D(1)
+    worst = D("1e-12")
+    for market, flow in moves:
+        equity = money.settle_product(equity, 1 + D(market) / 100)
+        value = money.settle_product(value, 1 + D(market) / 100)
+        peak = max(peak, value)
+        amount = money.settle_product(equity, D(flow) / 100)
+        flowed = with_flow(nav, equity, amount, NOON)
+        before = money.settle_quotient(equity, nav.units)
+        after = money.settle_quotient(equity + amount, flowed.units)
+        assert abs(after - before) <= worst * before
+        assert flowed.peak == nav.peak
+        assert abs(before - value) <= worst * value
+        theirs = Reading(NOON, equity, before, peak, confirmed=True).drawdown
+        assert abs(theirs - Reading(NOON, equity, value, peak, confirmed=True).drawdown) <= worst
+        equity, nav = equity + amount, flowed
+
+
+def test_the_first_deposit_makes_units_of_one_each_and_so_does_one_into_an_empty_account() -> None:
+    assert with_flow(Nav(), None, D(500), NOON) == Nav(D(500), D(1), NOON, D(1))
+    assert with_flow(Nav(D(500), D(2), NOON, D(2)), D(0), D(100), NOON) == Nav(D(100), D(1), NOON, D(1))
