@@ -12,7 +12,7 @@ from plimsoll.ledger.database import create_from_template
 from plimsoll.ledger.schema import metadata
 from plimsoll.store.draft import Row
 from plimsoll.store.sqlite import PRAGMAS, SqliteWriter
-from plimsoll.store.statements import insert_sql, replace_sql
+from plimsoll.store.statements import change_sql, insert_sql, replace_sql
 
 #: One transaction: (statement, rows) in the order they were written.
 Group = list[tuple[str, list[Row]]]
@@ -39,6 +39,7 @@ class RecordingWriter(SqliteWriter):
         super().__init__(path, metadata, queries.compiled())
         self._insert_sql = {name: insert_sql(table) for name, table in metadata.tables.items()}
         self._replace_sql = {name: replace_sql(table) for name, table in metadata.tables.items()}
+        self._change_sql = {name: sql for name, table in metadata.tables.items() if (sql := change_sql(table))}
         self.groups: list[Group] = []
         self._open_group: Group = []
 
@@ -53,6 +54,10 @@ class RecordingWriter(SqliteWriter):
     def replace(self, table: str, rows: Sequence[Row]) -> None:
         self._open_group.append((self._replace_sql[table], list(rows)))
         super().replace(table, rows)
+
+    def change(self, table: str, rows: Sequence[Row]) -> None:
+        self._open_group.append((self._change_sql[table], list(rows)))
+        super().change(table, rows)
 
     def commit(self) -> None:
         super().commit()

@@ -15,7 +15,8 @@ KINDS = frozenset({"class", "function", "import", "method", "property", "unreach
 #: Called by name from outside: by Alembic, pytest, logging, SQLAlchemy's types and the event loop's base class.
 CALLED_FROM_OUTSIDE = [
     *("upgrade", "downgrade", "pytest_*", "handleError", "process_bind_param", "process_result_value"),
-    *("run_in_executor", "_write_to_self", "_process_events"),
+    *("run_in_executor", "_write_to_self", "_process_events", "_run_once", "__lt__"),
+    *("load_dialect_impl", "process_request", "settings_customise_sources"),
 ]
 #: Registered by their decorator: commands, event listeners, fixtures, pydantic's validators.
 REGISTERED = ["@*.command", "@*.callback", "@*.listens_for", "@pytest.fixture", "@*validator", "@*.register"]

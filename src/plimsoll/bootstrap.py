@@ -73,14 +73,29 @@ class DataDirectory:
         return self.path / "desk.sock"
 
     def chain_key(self) -> bytes:
-        """Read the chain's key, making it at the first start."""
+        """Read the chain's key, making it at the first start.
+
+        Raises: ChainKeyMissing when the book has a chain already, which another key could not go on with
+        """
         if not self.chain_key_file.exists():
+            seen = look_at(self)
+            if seen is not None and seen.commits > 0:
+                raise ChainKeyMissing(self)
             # Made under another name and moved into place: a crash leaves no half a key.
             fresh = self.chain_key_file.with_suffix(".new")
-            fresh.touch(mode=0o600)
-            fresh.write_text(secrets.token_hex(CHAIN_KEY_BYTES))
+            with open(fresh, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+                file.write(secrets.token_hex(CHAIN_KEY_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
             fresh.replace(self.chain_key_file)
         return bytes.fromhex(self.chain_key_file.read_text())
+
+
+class ChainKeyMissing(PlimsollError):
+    """The book is there and the key of its chain is not: bring chain.key back from where it was kept."""
+
+    def __init__(self, directory: DataDirectory) -> None:
+        super().__init__(f"{directory.path}: {type(self).__doc__}")
 
 
 class DeskIsRunning(PlimsollError):

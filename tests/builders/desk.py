@@ -48,6 +48,7 @@ from plimsoll.store.drivers import LoopDriver
 from plimsoll.store.hot import HotState
 from plimsoll.store.scribe import Scribe, Unit
 from plimsoll.venues.paper.rules import PaperRules
+from plimsoll.venues.paper.slippage import FixedSlippage
 from plimsoll.venues.paper.venue import PaperVenue
 from plimsoll.venues.protocol import Hear, OrderNotFound, OrderRejected, Placed
 from tests.builders.paper import PERPETUAL, SPOT, START
@@ -61,7 +62,7 @@ COARSE = Instrument(
 )
 ALL = (SPOT, PERPETUAL, COARSE)
 #: The paper venue's fees and slippage off: numbers that a reader can follow.
-FRICTIONLESS = PaperRules(maker_fee_ratio=D(0), taker_fee_ratio=D(0))
+FRICTIONLESS = PaperRules(maker_fee_ratio=D(0), taker_fee_ratio=D(0), slippage=FixedSlippage(D(0)))
 
 
 class Sent(Enum):
@@ -242,7 +243,7 @@ class Desk:
         self.told = Told()
         self.failures: list[BaseException] = []
         self._scribes: list[Scribe] = []
-        self._count = 0
+        self._count = self._starts = 0
         self.trades_in = SPOT
         if not self.directory.database.exists():
             path.mkdir(parents=True, exist_ok=True)
@@ -252,13 +253,15 @@ class Desk:
 
     def _put_together(self) -> None:
         self._scribes.clear()
+        # Another seed each time: ids made again at the same hour would be the same ids.
+        self._starts += 1
         self.paper: PaperDesk = paper_desk(
             self.directory,
             {instrument.id: instrument for instrument in ALL},
             desk_code="PLIM",
             account_id=ACCOUNT,
             clock=self.clock,
-            chance=random.Random(len(self.failures)),
+            chance=random.Random(self._starts),
             facts=self.source,
             drive=self._drive,
             rules=self.rules,
@@ -318,7 +321,7 @@ class Desk:
 
     async def flush(self) -> None:
         """Wait until what was posted is written."""
-        await self.ports.books.write(lambda draft: None)
+        await self.ports.books.write(lambda _draft: None)
 
     # What happens ----------------------------------------------------------------------------------------------------
 

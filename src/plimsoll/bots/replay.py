@@ -49,6 +49,9 @@ PROGRESS = "replay_progress"
 REFRESH_EVERY = timedelta(minutes=30)
 
 
+_UNDER_WAY = (GuardStatus.COUNTDOWN, GuardStatus.CLOSING)
+
+
 class RecordedVenue(Venue, Protocol):
     """A venue that is shown prices from outside."""
 
@@ -150,7 +153,8 @@ class Replay:
             self._bot.warm(bar)
         listen(self.ports)
         result = await recover(self.ports)
-        if progress is not None:
+        if progress is not None and self.protector.episode.status in _UNDER_WAY:
+            # A countdown goes on. Otherwise the next bar is the next to be looked at, as without the restart.
             await self.protector.look()
         return result
 
@@ -171,7 +175,11 @@ class Replay:
             self._refresh_instrument(bar.end)
             if self._venue.wants(bar.instrument_id):
                 await self._venue.on_bar(bar)
+                await self.ports.settled()
             await self._show(bar.close_quote())
+            if not self.ports.reconciled:
+                # News that could not be written, or a doubt that a start left: nothing opens until this finds all well.
+                await reconcile_account(self.ports)
             await self.protector.look()
             await self._let_open_again()
             await self._decide(bar)

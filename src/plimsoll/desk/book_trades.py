@@ -10,6 +10,7 @@ from functools import partial
 
 import structlog
 
+from plimsoll.desk.order_news import contradicted
 from plimsoll.desk.ports import Ports
 from plimsoll.ledger import keys, orders
 from plimsoll.ledger.book_trade import Booking, book_trades
@@ -30,7 +31,9 @@ log = structlog.get_logger("book_trades")
 #: A unit stays short; a longer page is booked in pieces, and the cursor moves with the last.
 TRADES_A_UNIT = 40
 
+#: A venue that does not know an order's state (UNKNOWN) says nothing by it.
 _HEARD = {
+    OrderState.PENDING: OrderEvent.ACKNOWLEDGED,
     OrderState.NEW: OrderEvent.ACKNOWLEDGED,
     OrderState.PARTIALLY_FILLED: OrderEvent.ACKNOWLEDGED,
     # The fills themselves make it FILLED; a word without them only proves that it lives.
@@ -66,10 +69,9 @@ async def hear(ports: Ports, events: Sequence[VenueEvent]) -> None:
                     log.info("foreign_order", broker_order_id=event.order.broker_order_id, state=event.order.state)
     except StoreFailed as failure:
         # The news is lost here but not at the venue: nothing opens until a sweep has fetched it again.
-        ports.reconciled = False
-        log.error("news_not_written", failure=str(failure))
-    except Exception:
-        ports.reconciled = False
+        ports.doubt(f"news could not be written: {failure}")
+    except Exception as failure:
+        ports.doubt(f"news could not be booked: {failure}")
         raise
 
 
@@ -109,12 +111,13 @@ async def _take_over(ports: Ports, told: VenueOrder) -> Order | None:
         known = orders.find(draft, ports.account_id, client_order_id)
         if known is None:
             return None
+        event = _HEARD.get(told.state)
+        if event is None:
+            return known
         try:
-            name = told.broker_order_id
-            changed = known.after(_HEARD[told.state], now, reason=told.reason, broker_order_id=name)
+            changed = known.after(event, now, reason=told.reason, broker_order_id=told.broker_order_id)
         except IllegalTransition as contradiction:
-            details = {"what": str(contradiction), "client_order_id": client_order_id}
-            tell(draft, Event(EventKind.BREAK_FOUND, ports.account_id, now, details))
+            tell(draft, contradicted(known, contradiction, now))
             changed = known
         if changed != known:
             orders.write(draft, changed)

@@ -21,10 +21,7 @@ PARITY = "parity"
 
 
 async def set_state(ports: Ports, halt: Halt, actor: str) -> None:
-    """Put a halt in force, or replace the one that its source had set. HALTED takes back what waits, except protection.
-
-    Raises: ExceptionGroup of the orders that could not be cancelled; the state is in force all the same
-    """
+    """Put a halt in force, or replace the one that its source had set."""
     now = ports.clock.now()
 
     def unit(draft: Draft) -> None:
@@ -32,8 +29,6 @@ async def set_state(ports: Ports, halt: Halt, actor: str) -> None:
             write_halt(draft, ports, halt, actor, now)
 
     await ports.books.write(unit)
-    if halt.state is TradingState.HALTED:
-        await cancel_all(ports, keep_protection=True)
 
 
 async def tighten(ports: Ports, halt: Halt, actor: str) -> None:
@@ -49,7 +44,7 @@ async def tighten(ports: Ports, halt: Halt, actor: str) -> None:
 
 
 async def lift(ports: Ports, source: str, actor: str) -> None:
-    """Take an account's halt of one source out of force, on a person's word.
+    """Take a halt of one source, the account's or the desk's, out of force, on a person's word.
 
     Refuses: a source that has set none; a guard's, which would leave the guard shut and blind: lift the guard
     """
@@ -60,7 +55,8 @@ async def lift(ports: Ports, source: str, actor: str) -> None:
         )
 
     def unit(draft: Draft) -> None:
-        halt: Halt | None = draft.get(keys.halt(Scope.ACCOUNT, ports.account_id, source))
+        own, desk = keys.halt(Scope.ACCOUNT, ports.account_id, source), keys.halt(Scope.DESK, 0, source)
+        halt: Halt | None = draft.get(own) or draft.get(desk)
         if halt is None:
             raise CommandRefused(
                 Refusal("no_such_halt", f"no halt of {source} is in force", remedy="`status` lists those that are")
@@ -91,6 +87,7 @@ async def halt_for_broken_parity(ports: Ports, broken: Refusal) -> None:
     halt = Halt(Scope.DESK, 0, PARITY, TradingState.HALTED, str(broken), latched=True)
     try:
         await set_state(ports, halt, "gate")
+        await cancel_all(ports, keep_protection=True)
     except StoreFailed as failure:
         log.error("halt_not_written", failure=str(failure))
     except ExceptionGroup as group:

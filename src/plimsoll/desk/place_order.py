@@ -21,6 +21,7 @@ from datetime import datetime
 import structlog
 
 from plimsoll.desk.halt import halt_for_broken_parity
+from plimsoll.desk.order_news import contradicted, order_event, write_order_note
 from plimsoll.desk.ports import Ports
 from plimsoll.desk.snapshot import MarketView, remember_order, take_snapshot
 from plimsoll.ledger import accounts, keys, orders, verdicts
@@ -32,8 +33,7 @@ from plimsoll.model.account import Account
 from plimsoll.model.errors import CommandRefused, Refusal, UnknownOutcome, WorldFailure, invariant
 from plimsoll.model.event import Event, EventKind
 from plimsoll.model.ids import ClientOrderId
-from plimsoll.model.money import decimal_text
-from plimsoll.model.order import Intent, Order, OrderEvent, OrderState
+from plimsoll.model.order import IllegalTransition, Intent, Order, OrderEvent, OrderState
 from plimsoll.risk.gate.controls import CONTROLS
 from plimsoll.risk.gate.parity import compare_with_wire
 from plimsoll.risk.gate.snapshot import Snapshot, propose
@@ -99,7 +99,7 @@ async def _place(ports: Ports, intent: Intent) -> OrderAnswer:
     try:
         order = await _send(ports, admission.order, admission.approved, market.now)
     except StoreFailed:
-        ports.reconciled = False  # the venue may have what the book has not
+        ports.doubt("an answer could not be written: the venue may have what the book has not")
         raise
     return OrderAnswer(order.client_order_id, order, admission.given.checks_json)
 
@@ -125,6 +125,7 @@ def view_of(ports: Ports) -> MarketView:
         fee_ratio=ports.fee_ratio,
         reconciled=ports.reconciled,
         parity_difference=ports.parity_difference,
+        blind=bool(ports.blind),
     )
 
 
@@ -296,7 +297,11 @@ async def record(
         known = _as_booked(draft, order)
         if only_from not in (None, known.state):
             return known
-        changed = known.after(event, now, reason=reason)
+        try:
+            changed = known.after(event, now, reason=reason)
+        except IllegalTransition as contradiction:
+            tell(draft, contradicted(known, contradiction, now))
+            return known
         if changed is not known:
             orders.write(draft, changed)
             write_order_note(draft, changed, "UPDATE", f"venue:{ports.venue.facts.name}", now)
@@ -331,24 +336,3 @@ def _as_booked(draft: Draft, order: Order) -> Order:
     if known is None:
         raise LookupError(f"order {order.client_order_id} was written and is not in the book")
     return known
-
-
-def write_order_note(draft: Draft, order: Order, action: str, actor: str, now: datetime) -> None:
-    """Write the unit's note about an order, with the state that the chain vouches for."""
-    details = {"state": str(order.state), "filled": decimal_text(order.filled_quantity), "reason": order.reason}
-    if action == "CREATE":
-        details |= {"terms": orders.terms_text(order), "intent": order.intent.key}
-    note = Note(order.intent.account_id, actor, action, "ORDER", order.client_order_id, now, details)
-    write_note(draft, note)
-
-
-def order_event(order: Order, kind: EventKind, now: datetime) -> Event:
-    """Tell what became of an order."""
-    details = {
-        "client_order_id": str(order.client_order_id),
-        "state": str(order.state),
-        "filled": decimal_text(order.filled_quantity),
-        "quantity": decimal_text(order.quantity),
-        "reason": order.reason,
-    }
-    return Event(kind, order.intent.account_id, now, details)

@@ -55,6 +55,10 @@ class Ports:
     fee_ratio: Decimal
     #: Compared with the venue since this process started, and found equal. Nothing opens before.
     reconciled: bool = False
+    #: Counts the reasons to doubt that: a comparison believes itself only if none came up while it asked.
+    doubts: int = 0
+    #: Why the account cannot be valued, as the guard last found; empty while it can. Nothing opens on a blind account.
+    blind: str = ""
     #: What `value_account` read of the books last.
     book_view: Any = None
     #: Orders about to leave that nobody had approved like this. Nothing opens any more in this process (control 50).
@@ -69,6 +73,14 @@ class Ports:
     close_attempts: dict[tuple[PositionKey, str], int] = field(default_factory=dict)
     #: News that came in while nobody waited; held so that no task is lost, and awaited by `settled`.
     tasks: set["asyncio.Task[Any]"] = field(default_factory=set)
+    #: What ended such work; raised by the next `settled`.
+    failures: list[BaseException] = field(default_factory=list)
+
+    def doubt(self, why: str) -> None:
+        """Stop opening until the book was compared with the venue anew."""
+        self.reconciled = False
+        self.doubts += 1
+        log.info("in_doubt", account=self.account_id, why=why)
 
     def tell(self, severity: str, message: str) -> None:
         """Tell people, and go on whatever becomes of it: a dead notifier must not keep a position open."""
@@ -78,8 +90,17 @@ class Ports:
             log.error("not_told", severity=severity, message=message, failure=str(failure))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run work beside the caller; a failure surfaces at the next `settled`."""
-        self.tasks.add(asyncio.get_running_loop().create_task(work))
+        """Run work beside the caller; a failure stops opening at once and surfaces at the next `settled`."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        self.tasks.discard(task)
+        failure = None if task.cancelled() else task.exception()
+        if failure is not None:
+            self.failures.append(failure)
+            self.doubt(f"news could not be taken in: {failure}")
 
     async def settled(self) -> None:
         """Wait until all work beside is done.
@@ -87,5 +108,7 @@ class Ports:
         Raises: the first failure among it
         """
         while self.tasks:
-            task = self.tasks.pop()
-            await task
+            await asyncio.wait(self.tasks)
+        if self.failures:
+            failures, self.failures = self.failures, []
+            raise failures[0]

@@ -119,12 +119,13 @@ class Protector:
         if isinstance(reading, Blind):
             self._tell_blind(reading)
         self.last = reading
+        ports.blind = reading.why if isinstance(reading, Blind) else ""
         before = self.episode
         if self._suspicion is not None:
             before = replace(before, suspicion=self._suspicion)
-        flat = before.status is GuardStatus.CLOSING and self._is_flat()
+        flat, under_way = self._still_open() if before.status is GuardStatus.CLOSING else (False, False)
         guard = DrawdownGuard(book_view(ports).limits)
-        step = guard.check_drawdown(before, reading, flat=flat, now=reading.at)
+        step = guard.check_drawdown(before, reading, flat=flat, under_way=under_way, now=reading.at)
         self._suspicion = step.episode.suspicion
         if step.actions:
             await ports.books.write(lambda draft: self._write(draft, step, reading, SOURCE, rebase=False))
@@ -145,15 +146,16 @@ class Protector:
         account: Account = hot.get(keys.account(self._ports.account_id))
         return accounts.limits_of(hot, account)
 
-    def _is_flat(self) -> bool:
-        hot = self._ports.books.hot
+    def _still_open(self) -> tuple[bool, bool]:
+        """Say whether everything is flat, and whether whatever is not is being closed already."""
+        hot, account_id = self._ports.books.hot, self._ports.account_id
+        if any(not order.closes for order in hot.shelf(keys.ORDER, account_id)):
+            return False, False  # an order that opens and still waits could fill behind our back
+        outcomes = set()
         for position in open_positions(self._ports):
-            in_flight = hot.get(keys.closing(self._ports.account_id, position.key)) or money.ZERO
-            instrument = hot.get(keys.instrument(position.instrument_id))
-            if how_much(position, instrument, in_flight)[0] is not CloseOutcome.DUST:
-                return False
-        # An order that opens and still waits could fill behind our back.
-        return all(order.closes for order in hot.shelf(keys.ORDER, self._ports.account_id))
+            in_flight = hot.get(keys.closing(account_id, position.key)) or money.ZERO
+            outcomes.add(how_much(position, hot.get(keys.instrument(position.instrument_id)), in_flight)[0])
+        return outcomes <= {CloseOutcome.DUST}, outcomes <= {CloseOutcome.DUST, CloseOutcome.UNDER_WAY}
 
     def _remember(self, reading: Reading) -> None:
         # Nobody waits for these rows: they go with the next group. A peak that a crash takes away is read again.
@@ -181,6 +183,9 @@ class Protector:
     def _write(self, draft: Draft, step: GuardStep, reading: Reading | Blind, actor: str, *, rebase: bool) -> None:
         account_id, now = self._ports.account_id, self._ports.clock.now()
         episode, limits = step.episode, self._limits()
+        if GuardAction.LATCH in step.actions and isinstance(reading, Reading):
+            episode = replace(episode, loss=episode.equity - reading.equity)
+            step = replace(step, episode=episode)
         threshold = limits.min_equity if episode.line == "min_equity" else limits.drawdown_close_ratio
         guarding.write_episode(draft, account_id, guarding.DRAWDOWN, episode, threshold)
         if isinstance(reading, Reading):

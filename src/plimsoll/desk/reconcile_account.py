@@ -65,7 +65,7 @@ async def reconcile_account(ports: Ports) -> Reconciliation:
     """
     # What an earlier process or a dropped stream believed is worth nothing until the comparison below says so.
     result = Reconciliation(compared=False)
-    swept = False
+    swept, doubts = False, ports.doubts
     for _ in range(TRIES):
         await sweep(ports)
         unknown = await resolve_unknown(ports)
@@ -86,7 +86,8 @@ async def reconcile_account(ports: Ports) -> Reconciliation:
             break
         for look_up in look_ups:
             await _look_up(ports, look_up)
-    ports.reconciled = result.may_open
+    # News that was lost behind the last question is in neither side of the comparison.
+    ports.reconciled = result.may_open and ports.doubts == doubts
     await _write_down(ports, result)
     return result
 

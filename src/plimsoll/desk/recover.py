@@ -25,7 +25,7 @@ async def recover(ports: Ports) -> Reconciliation:
 
     Raises: WorldFailure when the venue does not answer
     """
-    ports.reconciled = False
+    ports.doubt("the process has just started")
     lost = await doubt_left_behind(ports)
     if lost:
         log.warning("orders_of_unknown_fate", account=ports.account_id, count=lost)

@@ -35,6 +35,8 @@ class MarketView:
     fee_ratio: Decimal
     reconciled: bool
     parity_difference: int = 0
+    #: The guard cannot trust the account's value (ledger and venue differ, a price is too old): nothing opens on it.
+    blind: bool = False
 
 
 def max_price_age(limits: Limits, source: SourceFacts) -> timedelta:
@@ -113,7 +115,7 @@ def take_snapshot(
         reconciled=market.reconciled,
         unknown_orders=pending.unknown,
         key_reused=key_reused,
-        equity=worth.equity,
+        equity=None if market.blind else worth.equity,
         cash_rate=cash_rate,
         cash=_balance(holdings, None if instrument is None else instrument.cash_asset),
         coins=_balance(holdings, None if instrument is None else instrument.base),
@@ -129,7 +131,7 @@ def take_snapshot(
         leverage=draft.get(keys.leverage(account.id, intent.terms.instrument_id)),
         has_load=worth.has_derivatives or (instrument is not None and instrument.is_derivative),
         fee_ratio=market.fee_ratio,
-        drawdown=_drawdown(draft, account.id, worth),
+        drawdown=None if market.blind else _drawdown(draft, account.id, worth),
         last_same_at=last_same_order(draft, intent, limits.repeat_window),
         parity_difference=market.parity_difference,
         session_open=None,

@@ -9,7 +9,7 @@ What if we never sent the order? The trade is booked to the account's portfolio 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -129,9 +129,7 @@ def _owner(draft: Draft, report: TradeReport, order: Order | None) -> Owner:
 
 
 def _fill(draft: Draft, order: Order, report: TradeReport, now: datetime) -> None:
-    filled = order.filled(report.quantity, now)
-    if order.broker_order_id is None and report.broker_order_id is not None:
-        filled = replace(filled, broker_order_id=report.broker_order_id)
+    filled = order.filled(report.quantity, now, broker_order_id=report.broker_order_id)
     orders.write(draft, filled)
     if filled.filled_quantity > filled.quantity:
         tell(draft, _incident(report, now, f"order {order.client_order_id} was filled beyond its quantity", None))

@@ -16,6 +16,7 @@ from plimsoll.ledger import schema
 from plimsoll.ledger.database import REVISIONS, ForeignDatabase, NewerDatabase
 from plimsoll.model.event import EventKind
 from plimsoll.model.order import OrderState
+from plimsoll.risk.guards.drawdown import GuardStatus
 from plimsoll.store.sqlite import reader
 
 
@@ -29,6 +30,8 @@ class Glance:
     commits: int
     #: Client ids of orders that were written and whose answer never came: the process ended inside a send.
     in_a_send: tuple[str, ...]
+    #: A guard had decided to close, and was not done with it.
+    in_a_close: bool
     #: A person has ordered something since the first rows.
     commanded: bool
 
@@ -70,12 +73,15 @@ def _glance(connection: Connection) -> Glance:
     meta, orders, log = schema.meta.c, schema.orders.c, schema.audit_log.c
     # Orders that may have been sent.
     pending = select(orders.client_order_id).where(orders.state == OrderState.PENDING)
+    # A guard's episode between its decision to close and the proof that all is flat.
+    closing = select(func.count()).where(schema.guard_alerts.c.status == GuardStatus.CLOSING)
     # A person's halts, flattens and lifts; the account and its first money are part of every replay.
     by_hand = select(func.count()).where(log.actor.like("user:%"), log.entity != "ACCOUNT")
     return Glance(
         meta={str(name): str(value) for name, value in connection.execute(select(meta.name, meta.value))},
         commits=connection.execute(select(schema.heads.c.group_number)).scalar() or 0,
         in_a_send=tuple(connection.execute(pending).scalars()),
+        in_a_close=bool(connection.execute(closing).scalar_one()),
         commanded=bool(connection.execute(by_hand).scalar_one()),
     )
 

@@ -274,14 +274,33 @@ class Order:
             broker_order_id=name,
         )
 
-    def filled(self, quantity: Decimal, at: datetime) -> "Order":
-        """Hear a fill; what it used of the reservation is released with it."""
+    def filled(self, quantity: Decimal, at: datetime, *, broker_order_id: BrokerOrderId | None = None) -> "Order":
+        """Hear a fill; what it used of the reservation is released with it.
+
+        Shapes: `broker_order_id` is taken over where none was known
+        """
         total = self.filled_quantity + quantity
         event = OrderEvent.WHOLLY_FILLED if total >= self.quantity else OrderEvent.PART_FILLED
         state = next_state(self.state, event)
         left = (
             money.ZERO if state.is_final else money.settle_share(self.reserved, self.quantity - total, self.remaining)
         )
-        # What was said of the state before ("timed out", "canceled by a person") is not true of the new one.
-        reason = self.reason if state is self.state else ""
-        return replace(self, state=state, filled_quantity=total, updated_at=at, reason=reason, reserved=left)
+        # Every field is named: this runs for every fill, and `replace` takes three times as long.
+        return Order(
+            id=self.id,
+            uid=self.uid,
+            client_order_id=self.client_order_id,
+            intent=self.intent,
+            terms=self.terms,
+            state=state,
+            placed_at=self.placed_at,
+            updated_at=at,
+            filled_quantity=total,
+            broker_order_id=self.broker_order_id or broker_order_id,
+            # What was said of the state before ("timed out", "canceled by a person") is not true of the new one.
+            reason=self.reason if state is self.state else "",
+            reserved=left,
+            reserved_asset=self.reserved_asset,
+            value=self.value,
+            closes=self.closes,
+        )

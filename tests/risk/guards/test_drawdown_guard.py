@@ -1,6 +1,6 @@
 """The drawdown guard as a table: what was read, when, and what follows. No account, no clock, no venue."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -30,9 +30,10 @@ def reading(loss: str, *, at: datetime = NOON, equity: str | None = None, confir
 class Watch:
     """A guard at work: readings come in, it steps from episode to episode."""
 
-    episode: Episode = Episode()
+    episode: Episode = field(default_factory=Episode)
     at: datetime = NOON
     flat: bool = False
+    under_way: bool = False
 
     def sees(
         self, loss: str | None, after: float = 0, *, equity: str | None = None, live: bool = False
@@ -42,7 +43,7 @@ class Watch:
         seen: Reading | Blind = Blind(self.at, "test")
         if loss is not None:
             seen = reading(loss, at=self.at, equity=equity, confirmed=not live)
-        step = GUARD.check_drawdown(self.episode, seen, flat=self.flat, now=self.at)
+        step = GUARD.check_drawdown(self.episode, seen, flat=self.flat, under_way=self.under_way, now=self.at)
         self.episode = step.episode
         return step.actions
 
@@ -230,6 +231,16 @@ def test_a_close_is_tried_again_every_two_seconds_until_flat() -> None:
     watch.flat = True
     assert watch.sees("20") == (A.LATCH,)
     assert (watch.episode.status, watch.episode.deadline) == (S.LATCHED, None)
+
+
+def test_what_is_on_its_way_is_waited_for_and_not_tried_again() -> None:
+    """G6: a market that is closed for a weekend; a try every two seconds would be 86,400 tries that send nothing."""
+    watch = Watch().in_countdown()
+    watch.sees("20", 10)
+    watch.under_way = True
+    assert watch.sees("20", 172_800) == ()
+    watch.under_way = False
+    assert watch.sees("20", 1) == (A.CLOSE_ALL,)
 
 
 def test_a_close_goes_on_although_the_price_recovers() -> None:

@@ -79,6 +79,7 @@ class Episode:
     drawdown: Decimal = money.ZERO
     equity: Decimal = money.ZERO
     closed_count: int = 0
+    #: What the account lost from the decision to close until it was flat.
     loss: Decimal = money.ZERO
 
 
@@ -96,12 +97,17 @@ class DrawdownGuard:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
 
-    def check_drawdown(self, episode: Episode, reading: Reading | Blind, *, flat: bool, now: datetime) -> GuardStep:
-        """Take one reading into account."""
+    def check_drawdown(
+        self, episode: Episode, reading: Reading | Blind, *, flat: bool, now: datetime, under_way: bool = False
+    ) -> GuardStep:
+        """Take one reading into account.
+
+        Shapes: `under_way`: what is not flat yet is being closed by orders that the venue has, and no more can be sent
+        """
         if episode.status is GuardStatus.LATCHED:
             return GuardStep(episode)
         if episode.status is GuardStatus.CLOSING:
-            return self._closing(episode, flat=flat, now=now)
+            return self._closing(episode, flat=flat, under_way=under_way, now=now)
         if isinstance(reading, Blind):
             return GuardStep(episode)
         if episode.status is GuardStatus.COUNTDOWN:
@@ -175,11 +181,12 @@ class DrawdownGuard:
             return reading.equity >= self._limits.min_equity * (1 + slack)
         return reading.drawdown < self._limits.drawdown_close_ratio - slack
 
-    def _closing(self, episode: Episode, *, flat: bool, now: datetime) -> GuardStep:
+    def _closing(self, episode: Episode, *, flat: bool, under_way: bool, now: datetime) -> GuardStep:
         if flat:
             latched = replace(episode, status=GuardStatus.LATCHED, since=now, deadline=None)
             return GuardStep(latched, (GuardAction.LATCH,))
-        if episode.since is not None and now - episode.since < RETRY_AFTER:
+        # A market that is closed for a weekend must not fill the book with tries that could send nothing.
+        if under_way or (episode.since is not None and now - episode.since < RETRY_AFTER):
             return GuardStep(episode)
         return GuardStep(replace(episode, since=now), (GuardAction.CLOSE_ALL,))
 

@@ -66,10 +66,13 @@ def fills_on_arrival(quote: Quote, now: datetime, interval: timedelta | None) ->
 
 
 def was_known(quote: Quote, arrived_at: datetime) -> bool:
-    """Say whether a quote was there when a waiting order arrived: rule 1, and a replay that goes on shows bars again.
+    """Say whether a recorded quote was there when a waiting order arrived: a replay that goes on shows bars again.
 
-    An open of the very moment is the one after the close that was decided on; a close of that moment is that close.
+    An open of the very moment is the one after the close that was decided on; a close of that moment is that close. A
+    live quote that bears an older time has come all the same.
     """
+    if quote.moment is Moment.LIVE:
+        return False
     return quote.at <= arrived_at if quote.moment is Moment.CLOSE else quote.at < arrived_at
 
 
