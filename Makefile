@@ -18,11 +18,11 @@ export PYTHONUTF8 := 1
 # What the desk is set to on this machine must not reach its tests.
 unexport PLIMSOLL_DATA
 
-.PHONY: help up test check bench lock clean
+.PHONY: help up test check mutants bench lock clean
 
 help: ## show these lines
 	@echo "Plimsoll, a self-hosted trading desk"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
 
 up: .venv/.ready-to-run ## run a short day of the labelled synthetic market and print its report
 	.venv/bin/plimsoll replay synthetic --symbol BTC/USDT:USDT --deposit 10000 --strategy signals --bars 5000 --data $(DATA)
@@ -46,6 +46,9 @@ check: .venv/.ready-to-develop ## format, lint, types, import direction, dead co
 	$(PY) tools/dead_code.py
 	$(PY) tools/lock_check.py
 	$(PY) tools/audit.py
+
+mutants: .venv/.ready-to-develop ## plant known mistakes in a copy of the source; each must be caught by the law it breaks
+	$(PY) -m tests.simulation.planted.runner
 
 bench: .venv/.ready-to-develop ## measure against raw SQLite in the same run and write benchmarks/RESULTS.md
 	$(PY) -m benchmarks

@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from plimsoll.bootstrap import ChainKeyMissing, DataDirectory
+from plimsoll.desk.flatten import flatten
 from plimsoll.desk.halt import PARITY, halt_for_broken_parity, lift
 from plimsoll.desk.place_order import record
 from plimsoll.desk.reconcile_account import reconcile_account
+from plimsoll.desk.supervise import supervise
 from plimsoll.model.errors import Refusal
 from plimsoll.model.order import OrderEvent, OrderState
-from plimsoll.risk.guards.reading import Blind
-from tests.builders.desk import D, Desk, play
+from tests.builders.desk import D, Desk, Sent, play
 
 
 def test_nothing_opens_while_ledger_and_venue_disagree_on_the_equity(tmp_path: Path) -> None:
@@ -21,7 +22,7 @@ def test_nothing_opens_while_ledger_and_venue_disagree_on_the_equity(tmp_path: P
         await desk.quote("50000")
         desk.venue.equity_factor = D("1.05")
         await desk.look("50000")
-        assert isinstance(desk.protector.last, Blind)
+        assert desk.ports.blind.startswith("we count 100000, the venue 105000")
         refused = await desk.buy("0.01")
         assert not refused.approved
         assert "cannot_evaluate" in refused.checks_json
@@ -99,5 +100,37 @@ def test_a_book_without_the_key_of_its_chain_is_not_gone_on_with(tmp_path: Path)
     if not directory.database.exists():
         directory = DataDirectory(next(tmp_path.rglob("desk.db")).parent)
     directory.chain_key_file.unlink()
-    with pytest.raises(ChainKeyMissing, match="bring chain.key back"):
+    with pytest.raises(ChainKeyMissing, match=r"bring chain\.key back"):
         directory.chain_key()
+
+
+def test_an_account_is_not_flat_while_an_order_of_unknown_fate_could_still_open(tmp_path: Path) -> None:
+    async def story(desk: Desk) -> None:
+        await desk.quote("50000")
+        desk.venue.fates.append(Sent.LATE)
+        await desk.buy("0.01")
+        report = await flatten(desk.ports, actor="user:1", reason="a test")
+        assert not report.is_flat
+        assert "is UNKNOWN and could still open" in report.failures[0]
+        await desk.wait(4)
+        assert await supervise(desk.ports)
+        assert not (await flatten(desk.ports, actor="user:1", reason="again")).failures
+        assert desk.held() == 0
+
+    play(tmp_path, story)
+
+
+def test_nothing_in_doubt_asks_the_venue_nothing(tmp_path: Path) -> None:
+    async def story(desk: Desk) -> None:
+        await desk.quote("50000")
+        await desk.buy("0.01")
+        desk.venue.down = True
+        assert not await supervise(desk.ports)
+        desk.ports.doubt("a test")
+        assert await supervise(desk.ports)
+        assert not desk.ports.reconciled
+        desk.venue.down = False
+        await supervise(desk.ports)
+        assert desk.ports.reconciled
+
+    play(tmp_path, story)

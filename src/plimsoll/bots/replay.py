@@ -27,6 +27,7 @@ from plimsoll.desk.protect import Protector
 from plimsoll.desk.reconcile_account import Reconciliation, reconcile_account
 from plimsoll.desk.recover import recover
 from plimsoll.desk.snapshot import leverage_of, strictest_halt
+from plimsoll.desk.supervise import supervise
 from plimsoll.ledger import accounts, books, bots, keys
 from plimsoll.ledger.bots import BotRecord
 from plimsoll.ledger.log import json_text
@@ -177,9 +178,7 @@ class Replay:
                 await self._venue.on_bar(bar)
                 await self.ports.settled()
             await self._show(bar.close_quote())
-            if not self.ports.reconciled:
-                # News that could not be written, or a doubt that a start left: nothing opens until this finds all well.
-                await reconcile_account(self.ports)
+            await supervise(self.ports)
             await self.protector.look()
             await self._let_open_again()
             await self._decide(bar)

@@ -11,6 +11,7 @@ from plimsoll.desk.halt import MANUAL, tighten
 from plimsoll.desk.ports import Ports
 from plimsoll.ledger import keys
 from plimsoll.model.account import Halt, Scope, TradingState
+from plimsoll.model.order import Order
 from plimsoll.model.position import Position
 
 
@@ -66,7 +67,15 @@ async def flatten(ports: Ports, *, actor: str, reason: str) -> FlattenReport:
     for result in results:
         if result.outcome is CloseOutcome.FLAT:
             failures += await drop_protection(ports, result.position)
-    return FlattenReport(results, tuple(failures))
+    return FlattenReport(results, (*failures, *_could_still_open(ports)))
+
+
+def _could_still_open(ports: Ports) -> list[str]:
+    """Name what waits or is of unknown fate and would open again: with one of them nothing is flat for certain."""
+    live: list[Order] = ports.books.hot.shelf(keys.ORDER, ports.account_id)
+    return [
+        f"order {order.client_order_id} is {order.state} and could still open" for order in live if not order.closes
+    ]
 
 
 async def cancel_and_close(ports: Ports, *, episode: str, triggered_by: str) -> FlattenReport:

@@ -16,6 +16,7 @@ import structlog
 from plimsoll.desk.close_position import CloseOutcome, how_much
 from plimsoll.desk.flatten import cancel_and_close, drop_protection, open_positions
 from plimsoll.desk.ports import Ports
+from plimsoll.desk.supervise import supervise
 from plimsoll.desk.value_account import book_view, value_now
 from plimsoll.ledger import accounts, guarding, keys, verdicts
 from plimsoll.ledger.log import Note, json_text, tell, write_note
@@ -242,6 +243,8 @@ class Protector:
                 return
             await asyncio.sleep(wait.total_seconds())
             try:
+                # A close of unknown fate is looked up, or the guard would wait for it for ever.
+                await supervise(self._ports)
                 await self._take_reading()
             except StoreFailed as failure:
                 # A locked or full database today may be writable in a second, and nobody else watches the deadline.

@@ -1,0 +1,186 @@
+"""`plimsoll`: every command, its options, and the one place where an error becomes a line and an exit code.
+
+0 done · 1 refused, or not healthy · 2 wrong use (nothing was written). A mistake of the user is one line on stderr that
+names field, value and remedy; a traceback is a mistake of ours.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from plimsoll.cli import look, stop
+from plimsoll.cli.commands import LIFTABLE, STOPPING, Done
+from plimsoll.cli.prepare import SYNTHETIC, SYNTHETIC_BARS, ReplayWords, prepare
+from plimsoll.cli.replay import Interrupted, interrupted_line, replay
+from plimsoll.cli.report import show
+from plimsoll.cli.words import (
+    DONE,
+    NOT_DONE,
+    WRONG_USE,
+    DataOption,
+    JsonOption,
+    NoDesk,
+    RootOptions,
+    enter,
+    print_json,
+    say,
+)
+from plimsoll.desk.halt import MANUAL
+from plimsoll.market.candles import BadRecording
+from plimsoll.model.account import TradingState
+from plimsoll.model.errors import Illegal, InvariantBroken, PlimsollError
+from plimsoll.model.money import install_exact_arithmetic
+from plimsoll.settings import BadSetting
+
+#: What a user typed or recorded, as opposed to what a rule or the world said no to.
+_WRONG_USE = (Illegal, BadRecording, BadSetting, NoDesk)
+
+app = typer.Typer(
+    name="plimsoll",
+    help="A self-hosted trading desk: one gate, one exact book, guards that act on trusted numbers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    config: Annotated[Path | None, typer.Option(help="A YAML file of settings (PLIMSOLL_CONFIG).")] = None,
+    log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING, ERROR or CRITICAL.")] = None,
+    log_json: Annotated[bool | None, typer.Option(help="Log lines as JSON.")] = None,
+) -> None:
+    """Read what stands before the command's name."""
+    context.obj = RootOptions(config, log_level, log_json)
+
+
+@app.command("replay")
+def replay_command(  # noqa: PLR0917  typer makes an option of each
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(metavar=f"FILE|{SYNTHETIC}", help="Recorded bars: CSV, CSV.gz or Parquet.")],
+    symbol: Annotated[str, typer.Option(help="BASE/QUOTE, or BASE/QUOTE:SETTLE for a perpetual.")],
+    deposit: Annotated[str, typer.Option(help="Money to begin with, in the quote currency.")],
+    strategy: Annotated[str, typer.Option(help="hold, signals, or one that an installed package offers.")],
+    share: Annotated[str | None, typer.Option(help="hold: part of the equity to use, 1.0 = all.")] = None,
+    leverage: Annotated[str, typer.Option(help="Of a perpetual; at most 5.")] = "1",
+    trade_size: Annotated[str | None, typer.Option(help="signals: quote value of a trade; 1 % of the deposit.")] = None,
+    resume_after: Annotated[
+        str | None, typer.Option(metavar="MINUTES", help="Open a latched guard again after so long.")
+    ] = None,
+    speed: Annotated[
+        str | None, typer.Option(metavar="X", help="Recorded seconds in one real second; as fast as it goes.")
+    ] = None,
+    seed: Annotated[str, typer.Option(help="Of everything that is drawn.")] = "0",
+    bars: Annotated[str | None, typer.Option(help=f"{SYNTHETIC}: how many bars; {SYNTHETIC_BARS}.")] = None,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take recorded or synthetic prices through the real gate, ledger, paper venue and drawdown guard."""
+    directory = enter(context, data)
+    words = ReplayWords(file, symbol, deposit, strategy, share, leverage, trade_size, resume_after, speed, seed, bars)
+    job = prepare(words)
+    came_to = replay(directory, job)
+    if isinstance(came_to, Interrupted):
+        say(interrupted_line(came_to))
+        if json:
+            print_json({"stopped": str(came_to.by.name), "bars": came_to.bars, "of": came_to.of})
+        raise typer.Exit(came_to.exit_code)
+    report, exit_code = came_to
+    if json:
+        print_json(report)
+    else:
+        show(report, job)
+    raise typer.Exit(exit_code)
+
+
+@app.command("status")
+def status_command(context: typer.Context, data: DataOption = None, json: JsonOption = False) -> None:
+    """Show portfolios, positions, live orders, halts and guards; reads only."""
+    directory = enter(context, data)
+    told = look.read_status(directory)
+    if json:
+        print_json(look.status_answer(directory, told))
+    else:
+        look.show_status(told)
+
+
+@app.command("verify")
+def verify_command(context: typer.Context, data: DataOption = None, json: JsonOption = False) -> None:
+    """Recompute the book from its facts and prove the audit chain; reads only."""
+    told = look.read_proof(enter(context, data))
+    if json:
+        print_json(told.to_json())
+    else:
+        look.show_proof(told)
+    raise typer.Exit(DONE if told.ok else NOT_DONE)
+
+
+@app.command("halt")
+def halt_command(  # noqa: PLR0917  typer makes an option of each
+    context: typer.Context,
+    state: Annotated[str | None, typer.Option(help=f"{', '.join(STOPPING).lower()}; without it reduce_only.")] = None,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    lift: Annotated[bool, typer.Option("--lift", help="Take a halt out of force.")] = False,
+    source: Annotated[str, typer.Option(help=f"With --lift: whose halt, {' or '.join(LIFTABLE)}.")] = MANUAL,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Stop opening, or more; closing stays possible in every state."""
+    directory = enter(context, data)
+    if lift and state is not None:
+        raise Illegal("state", state, "lift a halt, or set one: leave out --state or --lift")
+    if source not in LIFTABLE or (source != MANUAL and not lift):
+        raise Illegal("source", source, f"a person may lift {' or '.join(LIFTABLE)}, with --lift")
+    wanted = TradingState.REDUCE_ONLY if state is None else state.upper()
+    if wanted not in STOPPING:
+        raise Illegal("state", state, f"choose one of {', '.join(STOPPING).lower()}")
+    words = {"lift": True, "source": source} if lift else {"state": str(wanted), "reason": reason}
+    done = stop.command(directory, "halt", words)
+    _answer(done, json=json, shown_by=stop.show_halt)
+
+
+@app.command("flatten")
+def flatten_command(
+    context: typer.Context,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Stop opening, take back what waits, close everything, and say whether it is flat."""
+    done = stop.command(enter(context, data), "flatten", {"reason": reason})
+    _answer(done, json=json, shown_by=stop.show_flatten)
+
+
+def _answer(done: Done, *, json: bool, shown_by: "stop.Show") -> None:
+    if "error" in done.answer:
+        say(f"plimsoll: {done.answer['error']}")
+    if json:
+        print_json(done.answer)
+    elif "error" not in done.answer:
+        shown_by(done)
+    raise typer.Exit(done.exit_code)
+
+
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Be the command `plimsoll`, from its arguments to its exit code."""
+    install_exact_arithmetic()
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="plimsoll")
+    except _WRONG_USE as wrong:
+        say(f"plimsoll: {wrong}")
+        sys.exit(WRONG_USE)
+    except InvariantBroken:
+        raise
+    except PlimsollError as refused:
+        say(f"plimsoll: {refused}")
+        sys.exit(NOT_DONE)
+    except OSError as world:
+        say(f"plimsoll: {world}")
+        sys.exit(NOT_DONE)
+    sys.exit(DONE)

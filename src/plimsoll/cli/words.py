@@ -1,0 +1,128 @@
+"""What is typed: the options that every command knows, how its answer is written, and how a refusal is told.
+
+stdout carries the answer and nothing else; what is meant for a person at work (progress, warnings, logs) is on stderr.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, TextIO, cast
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from plimsoll.bootstrap import DataDirectory
+from plimsoll.model.clock import SystemClock, time_text
+from plimsoll.model.errors import PlimsollError
+from plimsoll.model.money import decimal_text
+from plimsoll.runtime.logging import configure_logging
+from plimsoll.settings import load_settings
+
+DONE = 0
+NOT_DONE = 1
+WRONG_USE = 2
+
+DataOption = Annotated[
+    Path | None, typer.Option("--data", metavar="DIR", help="The desk's folder (PLIMSOLL_DATA, ~/.plimsoll).")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, for machines.")]
+
+
+class NoDesk(PlimsollError, ValueError):
+    """There is no desk here: name its folder with --data, or make one with `plimsoll replay`."""
+
+    def __init__(self, directory: DataDirectory) -> None:
+        super().__init__(f"data = {str(directory.path)!r}: {type(self).__doc__}")
+
+
+@dataclass(frozen=True, slots=True)
+class RootOptions:
+    """What stands before the command's name."""
+
+    config: Path | None = None
+    log_level: str | None = None
+    log_json: bool | None = None
+
+
+class _CurrentStderr:
+    """Standard error as it is at each line: a progress bar puts itself in its place while it is drawn."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
+
+
+def enter(context: typer.Context, data: Path | None) -> DataDirectory:
+    """Read the settings, start the log, and say where the desk is.
+
+    Raises: BadSetting
+    """
+    root = context.obj if isinstance(context.obj, RootOptions) else RootOptions()
+    flags = {"data": data, "log_level": root.log_level, "log_json": root.log_json}
+    settings = load_settings(flags, os.environ, root.config)
+    configure_logging(
+        json=settings.log_json,
+        level=settings.log_level,
+        stream=cast("TextIO", _CurrentStderr()),
+        now=SystemClock().now,
+    )
+    return DataDirectory(settings.data.absolute())
+
+
+def plain(value: object) -> object:
+    """Turn values of ours into what JSON knows: decimals and times as their canonical text."""
+    if isinstance(value, Decimal):
+        return decimal_text(value)
+    if isinstance(value, datetime):
+        return time_text(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return value
+
+
+def print_json(answer: object) -> None:
+    """Write the answer as JSON, whole, and nothing beside it."""
+    sys.stdout.write(json.dumps(plain(answer), indent=2, ensure_ascii=False) + "\n")
+
+
+def say(line: str) -> None:
+    """Tell a person at work something, on stderr."""
+    sys.stderr.write(line + "\n")
+
+
+def print_table(title: str, names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Show rows: drawn on a terminal, else as plain columns that any tool can cut."""
+    texts = [[_cell(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        table = Table(title=title, title_justify="left", title_style="bold")
+        for name in names:
+            table.add_column(name, overflow="fold")
+        for row in texts:
+            table.add_row(*row)
+        Console(file=sys.stdout, markup=False, highlight=False).print(table)
+        return
+    widths = [max(len(name), *(len(row[place]) for row in texts), 0) for place, name in enumerate(names)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [names, *texts]]
+    sys.stdout.write("\n".join([title, *(f"  {line}".rstrip() for line in lines), ""]) + "\n")
+
+
+def _cell(value: object) -> str:
+    told = plain(value)
+    if told is None:
+        return "–"
+    return "yes" if told is True else "no" if told is False else str(told)

@@ -1,0 +1,37 @@
+"""One round around an account: whatever is in doubt is cleared up with the venue before the next decision.
+
+In doubt are the book (news was lost, a start, a comparison that found a difference) and every order whose fate is not
+known. A venue that does not answer leaves the doubt standing; the next round asks again, and nothing opens until then.
+"""
+
+import structlog
+
+from plimsoll.desk.ports import Ports
+from plimsoll.desk.reconcile_account import reconcile_account
+from plimsoll.ledger import keys
+from plimsoll.model.errors import WorldFailure
+from plimsoll.model.order import Order, OrderState
+
+log = structlog.get_logger("supervise")
+
+
+async def supervise(ports: Ports) -> bool:
+    """Compare with the venue if anything is in doubt, and say whether anything was. A silent venue is asked again."""
+    if ports.reconciled and not any(_is_in_doubt(ports, order) for order in _live(ports)):
+        return False
+    try:
+        await reconcile_account(ports)
+    except WorldFailure as failure:
+        log.warning("still_in_doubt", account=ports.account_id, failure=str(failure))
+    return True
+
+
+def _live(ports: Ports) -> list[Order]:
+    orders: list[Order] = ports.books.hot.shelf(keys.ORDER, ports.account_id)
+    return orders
+
+
+def _is_in_doubt(ports: Ports, order: Order) -> bool:
+    # A PENDING order that nobody here is placing was left behind, and may have been sent.
+    left_behind = order.state is OrderState.PENDING and order.intent.key not in ports.placing
+    return order.state is OrderState.UNKNOWN or left_behind

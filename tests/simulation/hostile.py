@@ -1,0 +1,26 @@
+"""Venues of bad character, and the scripts that are played at them."""
+
+from datetime import timedelta
+
+from plimsoll.model.venue import DedupeScope
+from plimsoll.venues.paper.rules import PaperRules
+from tests.simulation.world import Personality
+
+FORGETFUL = Personality("resends_double", dedupe=DedupeScope.NONE)
+FAITHFUL = Personality("dedupes_for_ever", dedupe=DedupeScope.FOREVER)
+SLOW_TO_SHOW = Personality("lookup_lag", lookup_lag=timedelta(seconds=3))
+#: Fills come by the stream alone, before the answer, which says NEW.
+STREAM_ONLY = Personality("fills_by_stream", fills_by_stream=True, rules=PaperRules(stream_repeats=True))
+UNRULY = Personality("unruly_stream", unruly_stream=True, rules=PaperRules(stream_repeats=True))
+SMALL_PAGES = Personality("small_pages", rules=PaperRules(page_size=1))
+IN_BITS = Personality(
+    "in_bits",
+    unruly_stream=True,
+    rules=PaperRules(
+        stream_repeats=True, partial_fill_probability=1.0, partial_fill_percent_min=30, partial_fill_percent_max=40
+    ),
+)
+NEVER_ANSWERS = Personality("never_answers", never_answers=True)
+
+PERSONALITIES = (FAITHFUL, SLOW_TO_SHOW, STREAM_ONLY, UNRULY, SMALL_PAGES, IN_BITS, NEVER_ANSWERS)
+BY_NAME = {personality.name: personality for personality in (FORGETFUL, *PERSONALITIES)}
