@@ -212,7 +212,7 @@ class Protector:
         for action in step.actions:
             if action in (GuardAction.WARN, GuardAction.START_COUNTDOWN, GuardAction.CLOSE_ALL, GuardAction.LATCH):
                 severity = "warning" if action is GuardAction.WARN else "critical"
-                self._ports.tell(severity, f"{action}: {_sentence(step)}")
+                self._ports.tell(severity, f"{action}: {_sentence(step)}{self._outcome(action)}")
         if GuardAction.CLOSE_ALL in step.actions:
             report = await cancel_and_close(self._ports, episode=f"drawdown:{step.episode.number}", triggered_by=SOURCE)
             sent = sum(result.outcome is CloseOutcome.SENT for result in report.results)
@@ -224,6 +224,12 @@ class Protector:
             for position in positions:
                 for failure in await drop_protection(self._ports, position):
                     log.error("protection_not_cancelled", account=self._ports.account_id, failure=failure)
+
+    def _outcome(self, action: GuardAction) -> str:
+        if action is not GuardAction.LATCH:
+            return ""
+        episode = self.episode
+        return f"; flat, {episode.closed_count} closed, {decimal_text(episode.loss)} lost from the decision to the end"
 
     def _count_closed(self, draft: Draft, sent: int) -> None:
         account_id = self._ports.account_id

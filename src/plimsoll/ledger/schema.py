@@ -4,6 +4,8 @@
 must equal what the facts fold into; `verify` proves it. `link_seq` names the unit of the account's chain that wrote a
 fact.
 Columns that belong to a key are never null (0 or '' instead), so that uniqueness binds.
+On SQLite a table whose key is not one integer is kept in the order of its key (no hidden row number beside it): one
+tree less to write for every row.
 """
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, MetaData, String, Table, UniqueConstraint
@@ -98,6 +100,7 @@ leverages = Table(
     Column("account_id", Integer, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
     Column("instrument_id", Integer, ForeignKey("instruments.id"), primary_key=True, autoincrement=False),
     Column("leverage", Exact, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 bots = Table(
@@ -158,6 +161,7 @@ orders = Table(
     _one_of("type", OrderType),
     _one_of("time_in_force", TimeInForce),
     _one_of("state", OrderState),
+    sqlite_with_rowid=False,
 )
 orders.info["changing"] = ("broker_order_id", "state", "filled_quantity", "reserved", "reason", "updated_at")
 Index("ix_orders_broker_order_id", orders.c.account_id, orders.c.broker_order_id)
@@ -189,6 +193,7 @@ verdicts = Table(
     Column("at", Utc, nullable=False),
     UniqueConstraint("account_id", "user_id", "intent_key"),
     CheckConstraint("outcome IN ('APPROVED', 'REFUSED')", name="outcome"),
+    sqlite_with_rowid=False,
 )
 
 risk_breaches = Table(
@@ -204,6 +209,7 @@ risk_breaches = Table(
     Column("observed_json", String, nullable=False),
     Column("at", Utc, nullable=False),
     CheckConstraint("action IN ('BLOCKED', 'WARNED', 'REDUCED_SIZE', 'CLOSED_POSITION')", name="action"),
+    sqlite_with_rowid=False,
 )
 
 trades = Table(
@@ -234,6 +240,7 @@ trades = Table(
     UniqueConstraint("account_id", "instrument_id", "broker_trade_id", "revision"),
     Index("ix_trades_position", "account_id", "portfolio_id", "instrument_id", "strategy_id"),
     _one_of("side", Side),
+    sqlite_with_rowid=False,
 )
 
 cash_lines = Table(
@@ -251,6 +258,7 @@ cash_lines = Table(
     Column("at", Utc, nullable=False),
     UniqueConstraint("account_id", "reference", "kind", "portfolio_id", "pocket", "asset"),
     _one_of("kind", CashKind),
+    sqlite_with_rowid=False,
 )
 
 positions = Table(
@@ -272,6 +280,7 @@ positions = Table(
     Column("folded_sequence", Integer),
     Column("folded_trade_id", String),
     Column("folded_revision", Integer),
+    sqlite_with_rowid=False,
 )
 
 balances = Table(
@@ -282,6 +291,7 @@ balances = Table(
     Column("pocket", String, primary_key=True),
     Column("asset", String, primary_key=True),
     Column("amount", Exact, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 trade_cursors = Table(
@@ -313,6 +323,7 @@ equity_snapshots = Table(
     Column("peak", Exact, nullable=False),
     Column("drawdown", Exact, nullable=False),
     Index("ix_equity_snapshots_at", "account_id", "at"),
+    sqlite_with_rowid=False,
 )
 
 guard_alerts = Table(
@@ -335,6 +346,7 @@ guard_alerts = Table(
     Column("closed_count", Integer, nullable=False),
     Column("loss", Exact, nullable=False),
     Column("details_json", String, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 halts = Table(
@@ -349,6 +361,7 @@ halts = Table(
     Column("since", Utc, nullable=False),
     _one_of("scope_type", Scope),
     _one_of("state", TradingState),
+    sqlite_with_rowid=False,
 )
 
 risk_policies = Table(
@@ -375,6 +388,7 @@ audit_log = Table(
     Column("action", String, nullable=False),
     Column("details_json", String, nullable=False),
     Column("link", String, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 events = Table(
@@ -392,6 +406,7 @@ meta = Table(
     metadata,
     Column("name", String, primary_key=True),
     Column("value", String, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 heads = Table(

@@ -78,7 +78,7 @@ def value_account(holdings: Holdings, prices: Prices) -> Valuation:
         if rate is None:
             unpriced.append(asset)
             continue
-        value = money.settle_product(amount, rate)
+        value = _converted(amount, rate)
         equity += value
         gross += abs(value)
         net += value
@@ -92,14 +92,19 @@ def value_account(holdings: Holdings, prices: Prices) -> Valuation:
         if price is None or rate is None:
             unpriced.append(instrument.symbol)
             continue
-        equity += money.settle_product(position.unrealized_pnl(instrument, price), rate)
-        value = money.settle_product(instrument.notional(abs(position.quantity), price), rate)
+        equity += _converted(position.unrealized_pnl(instrument, price), rate)
+        value = _converted(instrument.notional(abs(position.quantity), price), rate)
         gross += value
         net += value if position.quantity > 0 else -value
         margin += money.settle_quotient(value, holdings.leverages[instrument.id])
     if unpriced:
         return Valuation(None, tuple(unpriced), None, None, None, has_derivatives)
     return Valuation(equity, (), gross, net, margin, has_derivatives)
+
+
+def _converted(amount: Decimal, rate: Decimal) -> Decimal:
+    # Most of what an account holds is in its own currency, and this runs at every price.
+    return amount if rate == 1 else money.settle_product(amount, rate)
 
 
 def rate_of(asset: str, holdings: Holdings, prices: Prices) -> Decimal | None:

@@ -7,8 +7,8 @@ so that grouping, acknowledgement after the commit and group failure are part of
 
 import asyncio
 import threading  # noqa: TID251  sim-ok: the scribe's own thread in production; replay and simulation use LoopDriver
-from collections import deque
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 from plimsoll.model.money import install_exact_arithmetic
@@ -150,6 +150,10 @@ class LoopDriver:
             self._on_failure(error)
 
 
+#: A name under which no unit ever waits.
+_NOTHING = ""
+
+
 class ThreadDriver:
     """Turns the crank in a thread; answers come back on the event loop, all of a group in one call."""
 
@@ -166,9 +170,8 @@ class ThreadDriver:
         self._on_failure = on_failure
         self._group_limit = group_limit
         #: Units with who is answered, and names of units that wait in `_latest`.
-        self._inbox: deque[tuple[Unit, Answer] | str] = deque()
+        self._inbox: SimpleQueue[tuple[Unit, Answer] | str] = SimpleQueue()
         self._latest: dict[str, Unit] = {}
-        self._wake = threading.Event()
         self._ending = False
         self._thread = threading.Thread(target=self._run, name="scribe", daemon=True)
         self._thread.start()
@@ -192,15 +195,14 @@ class ThreadDriver:
         # The name goes in line every time: the thread may take the unit between any two steps of ours, and whoever
         # finds the name a second time finds nothing under it.
         self._latest[name] = unit
-        self._inbox.append(name)
-        self._wake.set()
+        self._inbox.put(name)
 
     def is_posted(self, name: str) -> bool:
         return name in self._latest
 
     async def close(self) -> None:
         self._ending = True
-        self._wake.set()
+        self._inbox.put(_NOTHING)  # wakes the thread
         await self._loop.run_in_executor(None, self._thread.join)
         self._scribe.close()
 
@@ -208,22 +210,20 @@ class ThreadDriver:
         if self._ending:  # the thread may have looked for the last time: nobody would ever answer
             answer(None, StoreFailed("the books are closed"))
             return
-        self._inbox.append((unit, answer))
-        self._wake.set()
+        self._inbox.put((unit, answer))
 
     def _run(self) -> None:
         # A fresh thread starts with Python's default arithmetic unless told otherwise.
         install_exact_arithmetic()
         while True:
-            self._wake.wait()
-            self._wake.clear()
-            while self._inbox or self._scribe.waiting:
-                while self._inbox:
-                    self._put_in_line(self._inbox.popleft())
+            self._put_in_line(self._inbox.get())
+            while not self._inbox.empty() or self._scribe.waiting:
+                while not self._inbox.empty():  # nobody else takes from it
+                    self._put_in_line(self._inbox.get())
                 answers = self._scribe.step(self._group_limit)
                 if answers:
                     self._loop.call_soon_threadsafe(_deliver_all, self._loop, answers)
-            if self._ending and not self._inbox:
+            if self._ending and self._inbox.empty():
                 return
 
     def _put_in_line(self, item: tuple[Unit, Answer] | str) -> None:

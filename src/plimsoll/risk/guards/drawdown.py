@@ -132,9 +132,10 @@ class DrawdownGuard:
     def _line(self, reading: Reading) -> str:
         if reading.equity < self._limits.min_equity:
             return "min_equity"
-        if reading.drawdown >= self._limits.drawdown_close_ratio:
+        drawdown = reading.drawdown
+        if drawdown >= self._limits.drawdown_close_ratio:
             return "critical"
-        return "warning" if reading.drawdown >= self._limits.drawdown_warn_ratio else ""
+        return "warning" if drawdown >= self._limits.drawdown_warn_ratio else ""
 
     def _no_breach(self, episode: Episode, reading: Reading, now: datetime) -> GuardStep:
         calm_below = self._limits.drawdown_warn_ratio - self._limits.drawdown_hysteresis_ratio

@@ -123,7 +123,7 @@ def equity(
         rate = Decimal(1) if asset == currency else rates.get(asset)
         if rate is None:
             return None
-        total += money.settle_product(amount, rate)
+        total += amount if rate == 1 else money.settle_product(amount, rate)
     return total
 
 

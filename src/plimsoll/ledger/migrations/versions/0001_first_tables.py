@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("details_json", sa.String(), nullable=False),
         sa.Column("link", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "seq", name=op.f("pk_audit_log")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "events",
@@ -58,6 +59,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("state IN ('ACTIVE', 'REDUCE_ONLY', 'CANCEL_ONLY', 'HALTED')", name=op.f("ck_halts_state")),
         sa.PrimaryKeyConstraint("scope_type", "scope_id", "source", name=op.f("pk_halts")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "heads",
@@ -96,6 +98,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("value", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_meta")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "risk_policies",
@@ -154,6 +157,7 @@ def upgrade() -> None:
         sa.Column("drawdown", Exact(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_equity_snapshots_account_id")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("pk_equity_snapshots")),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_equity_snapshots_at", "equity_snapshots", ["account_id", "at"], unique=False)
     op.create_table(
@@ -175,6 +179,7 @@ def upgrade() -> None:
         sa.Column("details_json", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_guard_alerts_account_id")),
         sa.PrimaryKeyConstraint("account_id", "number", "kind", name=op.f("pk_guard_alerts")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "leverages",
@@ -184,6 +189,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_leverages_account_id")),
         sa.ForeignKeyConstraint(["instrument_id"], ["instruments.id"], name=op.f("fk_leverages_instrument_id")),
         sa.PrimaryKeyConstraint("account_id", "instrument_id", name=op.f("pk_leverages")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "nav",
@@ -223,6 +229,7 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_risk_breaches_account_id")),
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("pk_risk_breaches")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "trade_cursors",
@@ -251,6 +258,7 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "account_id", "user_id", "intent_key", name=op.f("uq_verdicts_account_id_user_id_intent_key")
         ),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "balances",
@@ -262,6 +270,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_balances_account_id")),
         sa.ForeignKeyConstraint(["portfolio_id"], ["portfolios.id"], name=op.f("fk_balances_portfolio_id")),
         sa.PrimaryKeyConstraint("account_id", "portfolio_id", "pocket", "asset", name=op.f("pk_balances")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "bots",
@@ -307,6 +316,7 @@ def upgrade() -> None:
             "asset",
             name=op.f("uq_cash_lines_account_id_reference_kind_portfolio_id_pocket_asset"),
         ),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "orders",
@@ -360,6 +370,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "id", name=op.f("pk_orders")),
         sa.UniqueConstraint("account_id", "client_order_id", name=op.f("uq_orders_account_id_client_order_id")),
         sa.UniqueConstraint("uid", name=op.f("uq_orders_uid")),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_orders_broker_order_id", "orders", ["account_id", "broker_order_id"], unique=False)
     op.create_index(
@@ -393,6 +404,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint(
             "account_id", "portfolio_id", "instrument_id", "strategy_id", "leg", name=op.f("pk_positions")
         ),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "trades",
@@ -429,6 +441,7 @@ def upgrade() -> None:
             "revision",
             name=op.f("uq_trades_account_id_instrument_id_broker_trade_id_revision"),
         ),
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "ix_trades_position", "trades", ["account_id", "portfolio_id", "instrument_id", "strategy_id"], unique=False
