@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from plimsoll.ledger import queries
 from plimsoll.ledger.database import create_from_template
@@ -85,3 +86,53 @@ def _write(connection: sqlite3.Connection, group: Group) -> None:
     for statement, rows in group:
         connection.executemany(statement, rows)
     connection.execute("COMMIT")
+
+
+class Tape:
+    """Every statement that the connections to some files wrote, for SQLite alone to write again."""
+
+    def __init__(self) -> None:
+        #: By file: (statement, rows) in order; rows None for BEGIN and COMMIT.
+        self.files: dict[str, list[tuple[str, list[Row] | None]]] = {}
+        self._running = False
+
+    def connect(self, path: str) -> sqlite3.Connection:
+        """Open a connection that is recorded; the way in for `bootstrap.paper_desk`."""
+        tape, statements = self, self.files.setdefault(path, [])
+
+        class Recorded(sqlite3.Connection):
+            def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+                if tape._running and not sql.lstrip().startswith(("SELECT", "PRAGMA")):
+                    statements.append((sql, None))
+                return super().execute(sql, *arguments)
+
+            def executemany(self, sql: str, rows: Any) -> sqlite3.Cursor:
+                if tape._running:
+                    statements.append((sql, list(rows)))
+                return super().executemany(sql, rows)
+
+        return sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=Recorded)
+
+    def start(self) -> None:
+        """Keep the files as they are now, and record from here."""
+        for path in self.files:
+            with sqlite3.connect(path) as source, sqlite3.connect(f"{path}.before") as copy:
+                source.backup(copy)
+        self._running = True
+
+    def raw_seconds(self) -> float:
+        """Write it all again, one file after the other, with nothing else; give the time it took."""
+        total = 0.0
+        for path, statements in self.files.items():
+            connection = sqlite3.connect(f"{path}.before", isolation_level=None)
+            for pragma in PRAGMAS:
+                connection.execute(pragma)
+            begun = time.perf_counter()
+            for sql, rows in statements:
+                if rows is None:
+                    connection.execute(sql)
+                else:
+                    connection.executemany(sql, rows)
+            total += time.perf_counter() - begun
+            connection.close()
+        return total

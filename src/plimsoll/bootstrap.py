@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
 from sqlalchemy import select
 
 from plimsoll.desk.ports import LogNotifier, Notifier, Ports
@@ -29,6 +28,7 @@ from plimsoll.model.errors import PlimsollError
 from plimsoll.model.ids import AccountId, ClockedIds, InstrumentId
 from plimsoll.model.instrument import Instrument
 from plimsoll.model.quote import SourceFacts
+from plimsoll.runtime.logging import logger
 from plimsoll.store.drivers import Driver
 from plimsoll.store.scribe import Scribe
 from plimsoll.store.sqlite import SqliteWriter, reader
@@ -37,7 +37,7 @@ from plimsoll.venues.paper.books import open_scribe
 from plimsoll.venues.paper.rules import PaperRules
 from plimsoll.venues.paper.venue import PaperVenue
 
-log = structlog.get_logger("bootstrap")
+log = logger("bootstrap")
 
 CHAIN_KEY_BYTES = 32
 

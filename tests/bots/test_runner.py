@@ -114,10 +114,9 @@ def test_an_approval_is_told_to_the_strategy() -> None:
     assert intent is not None
     runner.told(intent, approved=True)
     assert strategy.heard == [(Side.BUY, intent.made_at)]
-    assert (runner.evaluations, runner.intents, runner.refusals, runner.held_back) == (1, 1, 0, 0)
 
 
-def test_a_refusal_is_counted_and_the_strategy_may_wish_again() -> None:
+def test_a_strategy_may_wish_again_after_a_refusal() -> None:
     desk = Desk(answers=[False, False, True])
     hold = Hold()
     runner = desk.run(hold)
@@ -127,7 +126,7 @@ def test_a_refusal_is_counted_and_the_strategy_may_wish_again() -> None:
             await runner.on_close(bar(number))
 
     asyncio.run(story())
-    assert (runner.evaluations, runner.intents, runner.refusals) == (5, 3, 2)
+    assert len(desk.placed) == 3
     assert len({intent.key for intent in desk.placed}) == 3
     assert hold.state() == {"held": "yes"}
 
@@ -137,7 +136,7 @@ def test_a_bar_without_a_wish_asks_nobody() -> None:
     runner = desk.run(SignalStrategy.from_params(AT_ONCE))
     for quiet in advising("..."):
         asyncio.run(runner.on_close(quiet))
-    assert (desk.placed, runner.evaluations, runner.intents) == ([], 17, 0)
+    assert desk.placed == []
 
 
 # --- each bar once, one evaluation at a time
@@ -149,7 +148,6 @@ def test_a_bar_that_comes_twice_or_late_is_not_decided_again() -> None:
     for number in (0, 1, 1, 0, 2):
         assert runner.decide(bar(number)) is None
     assert strategy.seen == [0, 1, 2]
-    assert runner.evaluations == 3
 
 
 def test_bars_that_arrive_while_an_intent_is_out_wait_for_its_answer() -> None:
@@ -201,7 +199,7 @@ def test_warmed_bars_are_never_decided() -> None:
         runner.warm(bar(number))
     assert runner.decide(bar(1)) is None
     assert runner.decide(bar(2)) is not None
-    assert (strategy.warmed, strategy.seen, runner.evaluations) == ([0, 1], [2], 1)
+    assert (strategy.warmed, strategy.seen) == ([0, 1], [2])
 
 
 # --- what the account's state allows, whatever the strategy wishes
@@ -212,21 +210,20 @@ def test_no_strategy_opens_while_its_account_is_not_active(state: TradingState) 
     strategy = buyer()
     runner = Desk(replace(CALM, account_state=state)).run(strategy)
     assert runner.decide(bar(0)) is None
-    assert (strategy.seen, runner.held_back, runner.intents) == ([0], 1, 0)
+    assert strategy.seen == [0]
 
 
 @pytest.mark.parametrize(("state", "intents"), [("ACTIVE", 1), ("REDUCE_ONLY", 1), ("CANCEL_ONLY", 0), ("HALTED", 0)])
 def test_a_close_passes_while_the_account_only_reduces(state: str, intents: int) -> None:
     runner = Desk(replace(holding("1"), account_state=TradingState(state))).run(closer())
-    runner.decide(bar(0))
-    assert (runner.intents, runner.held_back) == (intents, 1 - intents)
+    assert (runner.decide(bar(0)) is not None) == bool(intents)
 
 
 def test_no_strategy_orders_while_another_order_of_it_is_pending() -> None:
     for strategy in (buyer(), closer()):
         runner = Desk(replace(holding("1"), pending=True)).run(strategy)
         assert runner.decide(bar(0)) is None
-        assert runner.held_back == 1
+        assert strategy.seen == [0]
 
 
 # --- when the answer is lost

@@ -14,6 +14,7 @@ import random
 import sqlite3
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum, auto
@@ -40,7 +41,7 @@ from plimsoll.model.instrument import AssetType, Instrument
 from plimsoll.model.order import Intent, Order, OrderState, OrderTerms, OrderType, Side
 from plimsoll.model.position import Position
 from plimsoll.model.quote import Bar, Fact, Moment, Quote, SourceFacts
-from plimsoll.model.venue import TradePage, VenueAccount, VenueFacts, VenueOrder
+from plimsoll.model.venue import TradePage, VenueAccount, VenueEvent, VenueFacts, VenueOrder
 from plimsoll.risk.gate.verdict import Approved
 from plimsoll.runtime.virtual_loop import VirtualClock, run_virtual
 from plimsoll.store.connection import StoreFailed
@@ -60,7 +61,12 @@ ACCOUNT, USER, MAIN = AccountId(1), UserId(1), PortfolioId(1)
 COARSE = Instrument(
     InstrumentId(4), "ETH/USDT", "paper", AssetType.CRYPTO, "ETH", "USDT", "USDT", D("0.01"), D(1), min_quantity=D(2)
 )
-ALL = (SPOT, PERPETUAL, COARSE)
+#: The venue takes no order that is worth less than 10.
+DEAR = Instrument(
+    InstrumentId(5), "SOL/USDT", "paper", AssetType.CRYPTO, "SOL", "USDT", "USDT", D("0.01"), D("0.01"),
+    min_notional=D(10),
+)  # fmt: skip
+ALL = (SPOT, PERPETUAL, COARSE, DEAR)
 #: The paper venue's fees and slippage off: numbers that a reader can follow.
 FRICTIONLESS = PaperRules(maker_fee_ratio=D(0), taker_fee_ratio=D(0), slippage=FixedSlippage(D(0)))
 
@@ -103,6 +109,12 @@ class FaultyVenue:
         self.while_listing: Callable[[], Awaitable[object]] | None = None
         #: Done once, before an order leaves.
         self.before_sending: Callable[[], Awaitable[object]] | None = None
+        #: The stream tells so many seconds late, or nothing at all.
+        self.news_late_seconds = 0.0
+        self.loses_news = False
+        #: The history of fills is out of reach; and a cancelled order is said to have filled so much.
+        self.no_history = False
+        self.claims_filled: Decimal | None = None
         self._late: set[asyncio.Task[object]] = set()
 
     @property
@@ -148,7 +160,8 @@ class FaultyVenue:
         self._answer()
         if self.cancel_fails is not None:
             raise self.cancel_fails
-        return await self.inner.cancel(account_id, client_order_id)
+        told = await self.inner.cancel(account_id, client_order_id)
+        return told if self.claims_filled is None else replace(told, filled_quantity=self.claims_filled)
 
     async def order(self, account_id: AccountId, client_order_id: ClientOrderId) -> VenueOrder:
         self._answer()
@@ -166,6 +179,8 @@ class FaultyVenue:
 
     async def trades_since(self, account_id: AccountId, cursor: int) -> TradePage:
         self._answer()
+        if self.no_history:
+            raise TryAgain("the history does not answer")
         return await self.inner.trades_since(account_id, cursor)
 
     async def account(self, account_id: AccountId) -> VenueAccount:
@@ -182,7 +197,13 @@ class FaultyVenue:
         return None if told is None else told * self.equity_factor
 
     def listen(self, account_id: AccountId, hear: Hear) -> None:
-        self.inner.listen(account_id, hear)
+        def pass_on(events: tuple[VenueEvent, ...]) -> None:
+            if self.news_late_seconds:
+                asyncio.get_running_loop().call_later(self.news_late_seconds, hear, events)
+            elif not self.loses_news:
+                hear(events)
+
+        self.inner.listen(account_id, pass_on)
 
 
 class FaultyBooks:

@@ -140,7 +140,7 @@ def hot_of_database(connection: WriterConnection) -> dict[Any, Any]:
 
 
 #: In memory only, and not sums of what is stored: nothing to compare them with.
-_NOWHERE_STORED = {"recent_order", "recent_slot", "parity"}
+_NOWHERE_STORED = {"recent_order", "recent_slot"}
 
 
 def assert_hot_equals_database(books: Books) -> None:

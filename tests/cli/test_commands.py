@@ -139,7 +139,7 @@ def test_flatten_on_a_finished_replay_leaves_a_waiting_close_and_says_so(tmp_pat
     assert again.code == 1
     assert "a close waits for the next price" in again.err
     status = plimsoll("status", "--data", data, "--json").json
-    assert [(order["reduce_only"], order["triggered_by"]) for order in status["orders"]] == [(True, "user:1")]
+    assert [(order["reduce_only"], order["triggered_by"]) for order in status["orders"]] == [(True, "manual")]
     assert status["orders"][0]["quantity"] == status["positions"][0]["quantity"]
     assert plimsoll("verify", "--data", data).code == 0
 
@@ -279,6 +279,15 @@ def _holds(data: DataDirectory) -> bool:
     return any(position.quantity != 0 for position in status(reader(data.database)).positions)
 
 
+def _heard_at(data: DataDirectory) -> str:
+    book = sqlite3.connect(data.database)
+    try:
+        (since,) = book.execute("SELECT coalesce(max(since), '') FROM halts WHERE source = 'manual'").fetchone()
+    finally:
+        book.close()
+    return str(since)
+
+
 def test_a_replay_at_a_pace_answers_within_its_bar(tmp_path: Path) -> None:
     """Virtual time stands still while it does, and the close is filled at the open that is on the board."""
 
@@ -310,6 +319,10 @@ def test_a_flatten_across_a_gap_waits_for_the_next_price(tmp_path: Path) -> None
     """No bar was recorded for hours: the close is filled at the first open after them, and only then told as flat."""
 
     def act(data: DataDirectory) -> list[Done]:
+        # A halt is written with the hour at which it was heard: the flatten goes out once that lies in the gap.
+        while _heard_at(data) < "2022-01-01T00:05":
+            command(data, "halt", {"lift": True})
+            command(data, "halt", {"state": "reduce_only"})
         return [command(data, "flatten", {})]
 
     said, done = while_it_runs(tmp_path, "--speed", "12000", skip=range(5, 500), act=act)

@@ -109,6 +109,7 @@ OPTIONS = {
     "trade size for hold": (["--trade-size", "100"], ["trade_size", "signals"]),
     "share for signals": (["--strategy", "signals", "--share", "1"], ["share", "hold"]),
     "tiny trades": (["--strategy", "signals", "--trade-size", "9"], ["trade_size", "9"]),
+    "trades below one lot": (["--strategy", "signals", "--trade-size", "40"], ["trade_size", "'40'", "40.244", "lots"]),
     "tiny deposit for signals": (["--strategy", "signals", "--deposit", "500"], ["trade_size", "5"]),
     "symbol of another form": (["--symbol", "BTCUSDT"], ["symbol", "'BTCUSDT'"]),
     "inverse perpetual": (["--symbol", "BTC/USD:BTC"], ["symbol", "'BTC/USD:BTC'", "linear"]),

@@ -474,9 +474,8 @@ def test_a_desk_that_closes_writes_what_waits_and_releases_both_books_even_after
 def test_the_log_is_a_notifier_too() -> None:
     with structlog.testing.capture_logs() as said:
         LogNotifier().tell(ACCOUNT, "warning", "something")
-    assert said == [
-        {"event": "told", "log_level": "info", "account": ACCOUNT, "severity": "warning", "message": "something"}
-    ]
+    told = {"event": "told", "log_level": "info", "account": ACCOUNT, "severity": "warning", "message": "something"}
+    assert said == [{"room": "notify", **told}]
 
 
 def test_rules_of_the_paper_venue_reach_the_desk(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from plimsoll.desk.book_trades import book
 from plimsoll.desk.cancel_order import _cancel, cancel_all, cancel_order
-from plimsoll.desk.close_position import CloseOutcome, _place_unless_tried, close_position, how_much
+from plimsoll.desk.close_position import CloseOutcome, _place_unless_tried, close_position, left_to_close
 from plimsoll.desk.flatten import FlattenReport, flatten
 from plimsoll.desk.halt import MANUAL, lift, set_state
 from plimsoll.desk.resolve_unknown import resolve_unknown
@@ -46,12 +46,12 @@ async def flatten_now(desk: Desk) -> FlattenReport:
 def test_a_cancelled_order_gives_its_money_back_and_cannot_be_cancelled_twice(tmp_path: Path) -> None:
     async def story(desk: Desk) -> None:
         answer = await desk.buy("0.1", price="49000")
-        ended = await cancel_order(desk.ports, answer.client_order_id)
+        ended = await cancel_order(desk.ports, answer.client_order_id, actor="user:1")
         assert ended.state is S.CANCELED
         assert (desk.reserved(), desk.live()) == (D(0), [])
         for name in (answer.client_order_id, ClientOrderId("PLIMNEVERHEARDOF")):
             with pytest.raises(CommandRefused, match="order_not_live"):
-                await cancel_order(desk.ports, name)
+                await cancel_order(desk.ports, name, actor="user:1")
 
     play(tmp_path, story)
 
@@ -65,9 +65,9 @@ def test_a_cancel_without_a_clear_answer_leaves_the_order_live(tmp_path: Path, f
         desk.venue.cancel_fails = failure
         if isinstance(failure, TryAgain):
             with pytest.raises(TryAgain):
-                await cancel_order(desk.ports, answer.client_order_id)
+                await cancel_order(desk.ports, answer.client_order_id, actor="user:1")
         else:
-            assert (await cancel_order(desk.ports, answer.client_order_id)).state is S.NEW
+            assert (await cancel_order(desk.ports, answer.client_order_id, actor="user:1")).state is S.NEW
         await desk.quote("48000")
         assert desk.states() == [S.FILLED]
 
@@ -79,12 +79,9 @@ def test_an_order_that_was_filled_meanwhile_is_told_as_filled(tmp_path: Path) ->
         desk.venue.fates.append(Sent.ANSWER_LOST)
         answer = await desk.buy("0.1")
         desk.venue.cancel_fails = None
-        ended = await cancel_order(desk.ports, answer.client_order_id)
-        # The venue's word alone does not fill it: its fills do, and the sweep brings them.
-        assert (ended.state, ended.filled_quantity) == (S.NEW, D(0))
-        from plimsoll.desk.book_trades import sweep
-
-        await sweep(desk.ports)
+        ended = await cancel_order(desk.ports, answer.client_order_id, actor="user:1")
+        # The venue's word alone does not fill it: its fills do, and they are fetched at once.
+        assert (ended.state, ended.filled_quantity) == (S.FILLED, D("0.1"))
         assert (desk.states(), desk.held()) == ([S.FILLED], D("0.1"))
 
     play(tmp_path, story)
@@ -96,10 +93,12 @@ def test_one_order_that_cannot_be_cancelled_does_not_save_the_others(tmp_path: P
         await desk.buy("0.1", price="49100")
         desk.venue.cancel_fails = TryAgain("no connection")
         with pytest.raises(ExceptionGroup) as caught:
-            await cancel_all(desk.ports, keep_protection=False)
+            await cancel_all(desk.ports, keep_protection=False, actor="user:1")
         assert len(caught.value.exceptions) == 2
         desk.venue.cancel_fails = None
-        assert [order.state for order in await cancel_all(desk.ports, keep_protection=False)] == [S.CANCELED] * 2
+        assert [order.state for order in await cancel_all(desk.ports, keep_protection=False, actor="user:1")] == [
+            S.CANCELED
+        ] * 2
 
     play(tmp_path, story)
 
@@ -150,7 +149,7 @@ def test_a_short_is_closed_by_buying(tmp_path: Path) -> None:
 def test_how_much_is_left_to_close(held: str, in_flight: str, expected: tuple[CloseOutcome, str]) -> None:
     """Whole lots from two on; what is on its way is subtracted."""
     position = Position(ACCOUNT, MAIN, COARSE.id, quantity=D(held))
-    assert how_much(position, COARSE, D(in_flight)) == (expected[0], D(expected[1]))
+    assert left_to_close(position, COARSE, D(in_flight), None) == (expected[0], D(expected[1]))
 
 
 def a_fill_elsewhere(desk: Desk, side: Side, quantity: str, of: Instrument, number: int = 1) -> TradeReport:
@@ -320,7 +319,7 @@ def test_an_order_that_ended_between_the_list_and_the_word_is_no_failure(tmp_pat
     async def story(desk: Desk) -> None:
         await desk.buy("0.1", price="49000")
         (order,) = desk.live()
-        assert [ended.state for ended in await _cancel(desk.ports, [order, order])] == [S.CANCELED]
+        assert [ended.state for ended in await _cancel(desk.ports, [order, order], "user:1")] == [S.CANCELED]
 
     play(tmp_path, story)
 

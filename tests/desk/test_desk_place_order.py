@@ -137,7 +137,10 @@ def test_the_same_key_with_another_body_is_refused(tmp_path: Path) -> None:
         before = desk.everything()
         with pytest.raises(CommandRefused, match="intent_key_reused"):
             await desk.buy("0.02", key="mine")
-        assert desk.everything() == before
+        told = {"risk_breaches": 1, "audit_log": 1, "events": 1}
+        after = {table: count - told.get(table, 0) for table, count in desk.everything().items()}
+        assert after == before, "a breach like any other, and nothing else"
+        assert '"number":8' in str(desk.rows("SELECT details_json FROM risk_breaches"))
 
     play(tmp_path, story)
 
@@ -431,7 +434,8 @@ def test_an_order_that_differs_from_its_approval_halts_the_whole_desk_and_is_not
         intent = desk.intent(Side.BUY, "0.01")
         admission = await desk.ports.books.write(lambda draft: use_case._admit(draft, desk.ports, intent, market))
         changed = replace(admission.order, terms=admission.order.terms.sized(D("0.1")))
-        ended = await use_case._send(desk.ports, changed, admission.approved, market.now)
+        desk.ports.books.hot.publish({keys.order(desk.ports.account_id, changed.client_order_id): changed})
+        ended = await use_case._send(desk.ports, admission.order, admission.approved, market.now)
         assert ended.state is S.EXPIRED
         assert len(desk.venue.placed) == 1, "only the one that waited before"
         halt = desk.ports.books.hot.get(keys.halt(Scope.DESK, 0, "parity"))

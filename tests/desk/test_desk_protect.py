@@ -460,6 +460,8 @@ def test_a_restart_after_the_deadline_into_a_better_market_stands_down(tmp_path:
         await desk.wait(60)
         await desk.start()
         await desk.look("49000")
+        assert desk.guard.episode.status is G.COUNTDOWN, "one quote confirms nothing"
+        await quotes(desk, "49000", 2)
         assert (desk.guard.episode.status, desk.held()) == (G.WARNED, D("1.9"))
 
     play(tmp_path, story)
@@ -617,6 +619,13 @@ def test_equity_is_written_down_every_ten_seconds_and_at_every_new_peak(tmp_path
             await desk.look("49900", after=1)
         await desk.flush()
         assert desk.count("equity_snapshots") == before + 2
-        equity_of(desk)
+        for price in ("50100", "50200", "50200", "50200"):
+            await desk.look(price, after=2)
+        await desk.flush()
+        # Each price is a peak once the next look confirms it, and written then though nothing else is due.
+        assert desk.rows("SELECT nav, peak FROM equity_snapshots ORDER BY id DESC LIMIT 3") == [
+            ("1.0038", "1.0038"), ("1.0038", "1.0019"), ("0.9981", "1")
+        ]  # fmt: skip
+        assert equity_of(desk) == D(100_380)
 
     play(tmp_path, story)

@@ -11,6 +11,7 @@ from plimsoll.ledger.book_trade import Booking, book_trades
 from plimsoll.ledger.log import Note, write_note
 from plimsoll.model.errors import InvariantBroken
 from plimsoll.model.ids import AccountId, BrokerOrderId, BrokerTradeId, ClientOrderId, InstrumentId
+from plimsoll.model.instrument import Instrument
 from plimsoll.model.order import OrderEvent, OrderState, Side
 from plimsoll.model.trade import Trade
 from plimsoll.store.draft import Cell, Draft, Row
@@ -27,6 +28,7 @@ from tests.builders.ledger import (
     books_in_memory,
     buy,
     client_order_id,
+    fill,
     sell,
 )
 
@@ -52,6 +54,11 @@ def lines(books: Books) -> list[tuple[Cell, ...]]:
 
 def events(books: Books) -> list[tuple[Cell, str]]:
     return [(row[2], str(row[4])) for row in rows(books, "events")]
+
+
+def incident(books: Books) -> str:
+    """Give the words of the last incident, if any."""
+    return next((details for kind, details in reversed(events(books)) if kind == "BREAK_FOUND"), "")
 
 
 def test_one_fill_writes_everything_in_one_commit(books: Books) -> None:
@@ -242,12 +249,57 @@ def test_a_fill_of_no_order_of_ours_is_booked_as_external(books: Books, named: d
     assert (trade[6], trade[7], trade[8], trade[18]) == (MAIN.id, 0, 0, "external")
 
 
-def test_the_same_id_on_another_instrument_or_with_another_revision_is_another_trade(books: Books) -> None:
+def test_the_same_id_on_another_instrument_is_another_trade(books: Books) -> None:
     """B7: Binance counts trades per symbol."""
     told = buy(SPOT, "1", "100")
-    assert (
-        books.book(told, replace(told, instrument_id=PERPETUAL.id), replace(told, revision=1)) == [Booking.BOOKED] * 3
-    )
+    assert books.book(told, replace(told, instrument_id=PERPETUAL.id)) == [Booking.BOOKED] * 2
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_correction_is_an_incident_and_no_second_fill(books: Books, known: bool) -> None:
+    """It says what the first report should have said; added to it, the position would be twice as large."""
+    told = buy(SPOT, "1", "100")
+    if known:
+        books.book(told)
+    held = books.position(SPOT)
+    assert books.book(replace(told, revision=1, price=D("100.5"))) == [Booking.CONTRADICTED]
+    assert books.position(SPOT) == held
+    assert len(rows(books, "trades")) == known
+    assert "a correction cannot be booked yet" in incident(books)
+
+
+@pytest.mark.parametrize("by", ["client_order_id", "broker_order_id"])
+@pytest.mark.parametrize(("instrument", "side"), [(PERPETUAL, Side.BUY), (SPOT, Side.SELL), (PERPETUAL, Side.SELL)])
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_fill_is_never_given_to_an_order_of_another_instrument_or_side(
+    books: Books, by: str, instrument: Instrument, side: Side, ended: bool
+) -> None:
+    """B7: some venues count orders anew for each symbol. It is booked, as nobody's; where it names ours it is told."""
+    order = books.place("k", SPOT, Side.BUY, "2")
+    books.book(buy(SPOT, "1", "100", client_order_id=order.client_order_id, broker_order_id=BrokerOrderId("77")))
+    if ended:
+        books.hear(order, OrderEvent.CANCELED)
+    named = {"client_order_id": order.client_order_id, "broker_order_id": BrokerOrderId("77")}
+    assert books.book(fill(instrument, side, "1", "100", 2, **{by: named[by]})) == [Booking.BOOKED]
+    ours, stranger = rows(books, "trades")
+    assert (ours[8] != 0, stranger[8], stranger[18]) == (True, 0, "external")
+    known = books.write(lambda draft: orders.find(draft, ACCOUNT.id, order.client_order_id))
+    assert known.filled_quantity == 1
+    is_another_count = by == "broker_order_id" and instrument is PERPETUAL
+    assert ("is of another instrument or side" in incident(books)) is not is_another_count
+
+
+def test_a_fill_finds_its_order_by_the_venues_id_among_those_of_other_symbols(books: Books) -> None:
+    """Live or ended, the one of its own instrument."""
+    here, there = books.place("a", SPOT, Side.BUY, "2"), books.place("b", PERPETUAL, Side.BUY, "2")
+    name = BrokerOrderId("77")
+    books.book(buy(SPOT, "1", "100", 1, client_order_id=here.client_order_id, broker_order_id=name))
+    books.book(buy(PERPETUAL, "1", "100", 2, client_order_id=there.client_order_id, broker_order_id=name))
+    books.book(buy(SPOT, "0.1", "100", 3, broker_order_id=name), buy(PERPETUAL, "0.1", "100", 4, broker_order_id=name))
+    books.hear(here, OrderEvent.CANCELED)
+    books.hear(there, OrderEvent.CANCELED)
+    books.book(buy(SPOT, "0.1", "100", 5, broker_order_id=name), buy(PERPETUAL, "0.1", "100", 6, broker_order_id=name))
+    assert [row[8] for row in rows(books, "trades")] == [here.id, there.id] * 3
 
 
 def test_a_fill_of_an_unknown_instrument_or_account_is_refused_by_name(books: Books) -> None:
@@ -303,6 +355,22 @@ def test_an_order_that_only_closes_counts_for_what_it_will_surely_take(books: Bo
     assert books.get(closing) is None
 
 
+def test_every_live_sale_of_a_position_counts_until_it_ends(books: Books) -> None:
+    """Waiting or of unknown fate too, and only what is left of it: a second sale must see them all."""
+    selling = keys.selling(ACCOUNT.id, (MAIN.id, SPOT.id, 0, ""))
+    first = books.place("a", SPOT, Side.SELL, "2")
+    second = books.place("b", SPOT, Side.SELL, "1", price=None, reduce_only=True)
+    books.place("c", SPOT, Side.BUY, "5")
+    books.hear(first, OrderEvent.OUTCOME_LOST)
+    assert books.get(selling) == 3
+    books.book(sell(SPOT, "0.5", "100", client_order_id=first.client_order_id))
+    assert books.get(selling) == D("2.5")
+    assert_hot_equals_database(books)
+    books.hear(first, OrderEvent.CANCELED)
+    books.hear(second, OrderEvent.CANCELED)
+    assert books.get(selling) is None
+
+
 def test_sums_over_live_orders_come_and_go_with_them(books: Books) -> None:
     """Pending values by side, the count, and what is held back of each asset."""
     pending = keys.pending(ACCOUNT.id, SPOT.id)
@@ -323,7 +391,7 @@ def test_looking_for_what_is_not_there_finds_nothing(books: Books) -> None:
     def look(draft: Draft) -> list[object]:
         return [
             orders.find(draft, ACCOUNT.id, client_order_id("nobody")),
-            orders.find_by_broker_id(draft, ACCOUNT.id, BrokerOrderId("b-9")),
+            orders.find_by_broker_id(draft, ACCOUNT.id, SPOT.id, BrokerOrderId("b-9")),
             trades.find(draft, buy(SPOT, "1", "1", trade_id=BrokerTradeId("t9"))),
             orders.live(draft, ACCOUNT.id),
         ]

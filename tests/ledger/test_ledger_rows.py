@@ -121,6 +121,7 @@ def test_every_field_of_the_full_order_is_said() -> None:
             "made_at",
             "instrument_id",
             "quote_value",
+            "closes_leg",  # not stored: what the gate made of it is
         }
 
 
@@ -259,6 +260,19 @@ def test_memory_is_asked_by_noun() -> None:
     books.write(lambda draft: accounts.write_halt(draft, lifted, NOON))
     assert [halt.source for halt in accounts.halts_over(hot, ACCOUNT)] == ["manual", "manual"]
     assert_hot_equals_database(books)
+
+
+def test_a_part_of_an_account_is_bound_by_its_own_halts_too() -> None:
+    """Strategy 7's halt binds strategy 7, wherever the account itself stands."""
+    books = books_in_memory().open()
+    for scope, number in ((Scope.PORTFOLIO, 1), (Scope.STRATEGY, 7), (Scope.PORTFOLIO, 2), (Scope.STRATEGY, 8)):
+        halt = Halt(scope, number, f"{scope}{number}", TradingState.HALTED, "mine")
+        books.write(lambda draft, halt=halt: accounts.write_halt(draft, halt, NOON))  # type: ignore[misc]
+    hot = books.scribe.hot
+    assert accounts.halts_over(hot, ACCOUNT) == []
+    bound = accounts.halts_over(hot, ACCOUNT, PortfolioId(1), StrategyId(7))
+    assert [halt.source for halt in bound] == ["PORTFOLIO1", "STRATEGY7"]
+    assert [halt.source for halt in accounts.halts_over(hot, ACCOUNT, PortfolioId(1))] == ["PORTFOLIO1"]
 
 
 def test_a_limit_can_be_switched_off_by_policy() -> None:

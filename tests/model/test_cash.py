@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plimsoll.model.cash import EXTERNAL_FLOWS, CashKind, debt, lines_of, pocket_of
+from plimsoll.model.cash import CashKind, debt, lines_of, pocket_of
 from plimsoll.model.instrument import Instrument
 from plimsoll.model.order import Side
 from tests.model.words import INVERSE, PERPETUAL, PORTFOLIO, SPOT, book, fill, moment
@@ -103,8 +103,3 @@ def test_pockets() -> None:
 def test_debt_is_the_loan_and_the_overdraft_each_once(cash: str, loan: str, owed: str) -> None:
     """A loan is not netted away by the money it brought, and not counted again when that is spent."""
     assert debt(D(cash), D(loan)) == D(owed)
-
-
-def test_flows_from_outside_are_neither_profit_nor_drawdown() -> None:
-    """Exactly these four adjust the peak instead of the profit."""
-    assert {CashKind.DEPOSIT, CashKind.WITHDRAWAL, CashKind.TRANSFER, CashKind.RESET} == EXTERNAL_FLOWS

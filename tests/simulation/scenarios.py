@@ -21,7 +21,7 @@ from plimsoll.model.ids import IntentKey
 from plimsoll.model.order import OrderTerms, OrderType, Side
 from plimsoll.model.quote import Bar, Moment
 from plimsoll.risk.guards.drawdown import GuardStatus
-from plimsoll.venues.paper.rules import PaperRules
+from tests.simulation import hostile
 from tests.simulation.oracle import Files, flat, one_close, protected
 from tests.simulation.world import (
     MINUTES,
@@ -103,7 +103,7 @@ def cancel(key: str) -> Step:
         for _ in range(PATIENT_TRIES):
             await desk.show()
             try:
-                answered = await cancel_order(desk.ports, name)
+                answered = await cancel_order(desk.ports, name, actor="user:1")
             except CommandRefused:
                 return  # it had ended
             if answered.state.is_final:
@@ -154,15 +154,19 @@ def moment(now: Moment) -> Step:
     return step
 
 
-def flatten_all() -> Step:
-    """Flatten, and ask again until it says flat."""
+def flatten_all(tries: int = PATIENT_TRIES) -> Step:
+    """Flatten, and ask again until it says flat; whenever it says so, it must be true at the venue."""
 
     async def step(desk: Desk) -> None:
-        for _ in range(PATIENT_TRIES):
+        for _ in range(tries):
             await desk.show()
             report = await flatten(desk.ports, actor="user:1", reason="the simulation wants out")
-            if report.is_flat and not desk.live_orders():
-                return
+            if report.is_flat:
+                there = await desk.line.account(ACCOUNT)
+                if held := [position for position in there.positions if position.quantity]:
+                    raise Broken("G10", f"flatten said flat, and the venue has {held}")
+                if not desk.live_orders():
+                    return
             await asyncio.sleep(1)
 
     return step
@@ -276,9 +280,7 @@ def _one_of_two(world: World, files: Files) -> None:
         raise Broken("I12", f"the money was there for one order, and the gate approved {approved}")
 
 
-_BITS = Personality(
-    "bits", rules=PaperRules(partial_fill_probability=1.0, partial_fill_percent_min=30, partial_fill_percent_max=40)
-)
+_BITS = Personality("bits", rules=hostile.PARTS)
 
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario("market", (order("a", BUY, "10"),), (_holds("10"),)),
@@ -299,6 +301,11 @@ SCENARIOS: tuple[Scenario, ...] = (
         "flatten",
         (order("a", BUY, "10"), order("b", BUY, "5", "98"), price("101"), flatten_all()),
         (flat,),
+    ),
+    Scenario(
+        "flatten_half_filled",
+        (order("a", BUY, "10", "98"), price("97.9"), flatten_all(tries=1)),
+        personality=hostile.BEHIND,
     ),
     Scenario("reduce", (order("a", BUY, "10"), order("b", SELL, "4", reduce_only=True)), (_holds("10", "6"),)),
     Scenario(

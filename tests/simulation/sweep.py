@@ -165,15 +165,15 @@ def _failure(scenario: Scenario, faults: tuple[Fault, ...], world: World, check:
 
 
 def single_faults(effects: Iterable[str], kinds: Iterable[Kind]) -> Iterator[Fault]:
-    """Give every single fault for a run's effects: requests can be late as well."""
+    """Give every single fault for a run's effects: only requests can be late, and only commits unclear."""
     kinds = tuple(kinds)
     for number, name in enumerate(effects, 1):
         for kind in kinds:
-            if kind is not Kind.LATE or not name.startswith("commit"):
+            if kind not in (Kind.LATE, Kind.UNCLEAR) or (kind is Kind.UNCLEAR) == name.startswith("commit"):
                 yield Fault(number, kind)
 
 
-ALL_KINDS = (*CUTS, *FAILURES, Kind.LATE)
+ALL_KINDS = (*CUTS, *FAILURES, Kind.LATE, Kind.UNCLEAR)
 
 
 def sweep(

@@ -12,8 +12,8 @@ _ANYWHERE = ("partial_then_cancel", "flip")
 _STORIES = [
     (venue, name)
     for venue in hostile.PERSONALITIES
-    for name in (*_ANYWHERE, *(() if venue is hostile.IN_BITS else ("guard",)))
-]
+    for name in (*_ANYWHERE, *(() if venue.rules.partial_fill_probability else ("guard",)))
+] + [(hostile.SILENT, "partial_then_cancel")]
 
 
 @pytest.mark.parametrize(("venue", "name"), _STORIES, ids=lambda item: item if isinstance(item, str) else item.name)

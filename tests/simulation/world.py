@@ -53,7 +53,7 @@ from plimsoll.model.venue import (
 )
 from plimsoll.risk.gate.verdict import Approved
 from plimsoll.runtime.virtual_loop import VirtualClock, VirtualLoop, context_of, run_virtual, worker
-from plimsoll.store.connection import StoreFailed
+from plimsoll.store.connection import CommitUnclear, StoreFailed
 from plimsoll.store.drivers import LoopDriver
 from plimsoll.store.scribe import Scribe
 from plimsoll.venues.paper.rules import PaperRules
@@ -90,6 +90,8 @@ class Kind(StrEnum):
     DONE = "done"
     #: Requests only: an error now, and the venue has it half a second later.
     LATE = "late"
+    #: Commits only: it did happen, an error says that it failed, and the database cannot be opened again at once.
+    UNCLEAR = "unclear"
 
 
 CUTS = (Kind.CUT_BEFORE, Kind.CUT_AFTER)
@@ -120,6 +122,10 @@ class Personality:
     fills_by_stream: bool = False
     #: News comes late, in the wrong order, and twice.
     unruly_stream: bool = False
+    #: News comes so much later than the answers.
+    stream_delay: timedelta = timedelta(0)
+    #: The stream has died and nobody noticed: what is filled later only an answer or the history tells.
+    silent_stream: bool = False
     #: It takes every order and never answers, and its stream is silent: only its history tells.
     never_answers: bool = False
     rules: PaperRules = field(default_factory=PaperRules)
@@ -251,9 +257,11 @@ class Line:
 
     def _tell(self, hear: Hear, events: tuple[VenueEvent, ...]) -> None:
         world, told = self._world, tuple(_named_event(event) for event in events)
-        if world.personality.never_answers:
+        if world.personality.never_answers or world.personality.silent_stream:
             return
-        if world.personality.unruly_stream:
+        if delay := world.personality.stream_delay:
+            world.loop.call_later(delay.total_seconds(), hear, told, context=self._desk.context())
+        elif world.personality.unruly_stream:
             for number, event in enumerate(reversed(told)):
                 for again in (0.0, 0.3):
                     world.loop.call_later(0.05 + 0.02 * number + again, hear, (event,), context=self._desk.context())
@@ -356,7 +364,7 @@ class Desk:
         for _impatient in range(2):
             try:
                 answer = self.world.told(await place_order(self.ports, intent))
-            except StoreFailed:
+            except (StoreFailed, CommitUnclear):
                 continue
             if answer.order is None or answer.order.state not in (OrderState.PENDING, OrderState.UNKNOWN):
                 return answer
@@ -410,6 +418,8 @@ class World:
         self.processes = 0
         self._killed: set[str] = set()
         self._connections: list[_Connection] = []
+        #: Files that cannot be opened, once.
+        self._unreachable: set[str] = set()
         self.loop.set_exception_handler(self._report)
 
     # ------------------------------------------------------------------------------------------ life and death
@@ -449,7 +459,7 @@ class World:
         for attempt in range(PATIENCE):
             try:
                 return await self.on_desk(what)
-            except (WorldFailure, ExceptionGroup) as failure:
+            except (WorldFailure, CommitUnclear, ExceptionGroup) as failure:
                 if attempt == PATIENCE - 1 or not self.struck:
                     self.surprises.append(failure)
                     break
@@ -507,6 +517,9 @@ class World:
         )
 
     def connect(self, process: int, path: str) -> sqlite3.Connection:
+        if Path(path).name in self._unreachable:
+            self._unreachable.remove(Path(path).name)
+            raise sqlite3.OperationalError("unable to open database file")
         connection = sqlite3.connect(path, isolation_level=None, cached_statements=256, factory=_Connection)
         connection.world, connection.process, connection.file = self, process, Path(path).name
         self._connections.append(connection)
@@ -524,7 +537,7 @@ class World:
     def _report(self, _loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
         error = context.get("exception")
         # A watch that met a failing disk tells its failure at the next look.
-        if not isinstance(error, Cut | StoreFailed):
+        if not isinstance(error, Cut | StoreFailed | CommitUnclear):
             self.surprises.append(error or str(context.get("message")))
 
     # ------------------------------------------------------------------------------------------------- effects
@@ -552,7 +565,9 @@ class World:
         if kind is Kind.CUT_AFTER:
             self.die()
             raise Cut
-        if kind is Kind.DONE:
+        if kind is Kind.UNCLEAR:
+            self._unreachable.add(connection.file)
+        if kind in (Kind.DONE, Kind.UNCLEAR):
             raise sqlite3.OperationalError("disk I/O error")
         return done
 

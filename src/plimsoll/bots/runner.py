@@ -56,10 +56,6 @@ class BotRunner:
         "_turn",
         "_view",
         "bot",
-        "evaluations",
-        "held_back",
-        "intents",
-        "refusals",
         "strategy",
     )
 
@@ -80,14 +76,6 @@ class BotRunner:
         #: The intent whose answer is not known yet.
         self._out: Intent | None = None
         self._decided_to: datetime | None = None
-        #: Bars that were decided.
-        self.evaluations = 0
-        #: Intents made of wishes.
-        self.intents = 0
-        #: Intents that the gate refused.
-        self.refusals = 0
-        #: Wishes that became no intent: something is pending, or the account's state forbids.
-        self.held_back = 0
 
     async def on_close(self, bar: Bar) -> None:
         """Decide a closed bar and place what comes of it; bars that arrive meanwhile wait for their turn.
@@ -115,16 +103,13 @@ class BotRunner:
         invariant(self._out is None, "a bot hears the answer to its intent before it decides again")
         if not self._is_next(bar):
             return None
-        self.evaluations += 1
         view = self._view()
         wish = self.strategy.on_close(bar, view)
         if wish is None:
             return None
         # Asked again here, because a strategy of somebody else may not look.
         if not (view.may_close if wish.reduce_only else view.may_open):
-            self.held_back += 1
             return None
-        self.intents += 1
         self._out = self._intent(wish)
         return self._out
 
@@ -134,8 +119,6 @@ class BotRunner:
         self._out = None
         if approved:
             self.strategy.acted(intent.terms.side, intent.made_at)
-        else:
-            self.refusals += 1
 
     def warm(self, bar: Bar) -> None:
         """Feed a closed bar of the past; it is never decided after that."""

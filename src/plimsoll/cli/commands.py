@@ -9,15 +9,14 @@ from decimal import Decimal
 
 from plimsoll.cli.door import Message
 from plimsoll.cli.words import DONE, NOT_DONE, plain
-from plimsoll.desk.close_position import CloseOutcome, how_much
-from plimsoll.desk.flatten import FlattenReport, flatten, open_positions
+from plimsoll.desk.close_position import CloseOutcome
+from plimsoll.desk.flatten import FlattenReport, flatten, is_dust, open_positions
 from plimsoll.desk.halt import MANUAL, PARITY, lift
 from plimsoll.desk.ports import Ports
 from plimsoll.desk.protect import SOURCE as DRAWDOWN_GUARD
 from plimsoll.desk.protect import Protector
 from plimsoll.desk.stop_trading import stop_trading
 from plimsoll.ledger import accounts, keys
-from plimsoll.model import money
 from plimsoll.model.account import TradingState
 from plimsoll.model.errors import Illegal, PlimsollError
 from plimsoll.model.position import Position
@@ -56,12 +55,7 @@ async def obey(ports: Ports, protector: Protector, name: str, words: Message) ->
 
 def not_flat(ports: Ports) -> list[Position]:
     """List the positions that are open and not dust."""
-    return [
-        position
-        for position in open_positions(ports)
-        if how_much(position, ports.books.hot.get(keys.instrument(position.instrument_id)), money.ZERO)[0]
-        is not CloseOutcome.DUST
-    ]
+    return [position for position in open_positions(ports) if not is_dust(ports, position)]
 
 
 async def _halt(ports: Ports, protector: Protector, words: Message) -> Done:

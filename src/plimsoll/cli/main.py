@@ -32,7 +32,7 @@ from plimsoll.desk.halt import MANUAL
 from plimsoll.market.candles import BadRecording
 from plimsoll.model.account import TradingState
 from plimsoll.model.errors import Illegal, InvariantBroken, PlimsollError
-from plimsoll.model.money import install_exact_arithmetic
+from plimsoll.runtime.process import begin_process
 from plimsoll.settings import BadSetting
 
 #: What a user typed or recorded, as opposed to what a rule or the world said no to.
@@ -169,7 +169,7 @@ def _answer(done: Done, *, json: bool, shown_by: "stop.Show") -> None:
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Be the command `plimsoll`, from its arguments to its exit code."""
-    install_exact_arithmetic()
+    begin_process()
     try:
         app(args=None if arguments is None else list(arguments), prog_name="plimsoll")
     except _WRONG_USE as wrong:

@@ -96,6 +96,8 @@ def prepare(words: ReplayWords) -> Prepared:
     instrument_for(words.symbol, INSTRUMENT, "paper", _UNKNOWN_TICK)
     market = _synthetic(words, seed) if words.file == SYNTHETIC else _recorded(words)
     leverage = _leverage(words.leverage, market.instrument)
+    if "trade_size" in params:
+        _check_trade_size(params["trade_size"], market)
     plan = ReplayPlan(
         symbol=words.symbol,
         source=market.source,
@@ -185,6 +187,21 @@ def _leverage(text: str, instrument: Instrument) -> Decimal:
         hard = f"; {HARD_MAX_LEVERAGE} is a hard maximum" if instrument.is_derivative else ", which has no leverage"
         raise Illegal("leverage", text, f"give 1 to {decimal_text(most)} for {instrument.symbol}{hard}")
     return leverage
+
+
+def _check_trade_size(text: str, market: Market) -> None:
+    """Refuse a trade size that, cut to whole lots, the venue would not take at every price of the recording.
+
+    Such a bot wishes and is refused, bar after bar, to the end of a replay that looks like a quiet strategy.
+    """
+    instrument = market.instrument
+    lot = instrument.notional(instrument.lot_size, max(bar.high + bar.open_spread for bar in market.stream()))
+    # Less than a lot is cut off, and what is left must reach the minimum. Where that is less than a lot, one lot does;
+    # at a lower price of the same recording two lots may be needed, and together they are less than two minimums.
+    least = max(lot, instrument.min_notional + min(lot, instrument.min_notional))
+    if _above_zero("trade_size", text) < least:
+        remedy = f"give {decimal_text(least)} or more: {instrument.symbol} is traded in whole lots"
+        raise Illegal("trade_size", text, remedy)
 
 
 def _above_zero(field: str, text: str) -> Decimal:

@@ -5,12 +5,12 @@ from datetime import datetime
 from types import TracebackType
 from typing import TextIO
 
-import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from plimsoll.model.clock import Clock, time_text
 from plimsoll.model.ids import AccountId
+from plimsoll.runtime.logging import logger
 
 #: Drawing takes a millisecond or two: four times a second it costs less than a hundredth of the run.
 DRAW_EVERY_SECONDS = 0.25
@@ -74,7 +74,7 @@ class ScreenNotifier:
     def __init__(self, screen: Screen, clock: Clock) -> None:
         self._screen = screen
         self._clock = clock
-        self._log = structlog.get_logger("notify")
+        self._log = logger("notify")
 
     def tell(self, account_id: AccountId, severity: str, message: str) -> None:
         """Show it, and log it. Never raises: a terminal that is gone stops no guard."""

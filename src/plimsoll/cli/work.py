@@ -15,8 +15,6 @@ from itertools import islice
 from queue import Empty, SimpleQueue
 from types import FrameType
 
-import structlog
-
 from plimsoll.bootstrap import DataDirectory, paper_desk
 from plimsoll.bots.replay import Progress, Replay
 from plimsoll.bots.replay_plan import ACCOUNT, BOT, DESK_CODE, set_up
@@ -28,11 +26,12 @@ from plimsoll.desk.flatten import FlattenReport
 from plimsoll.desk.reconcile_account import Reconciliation
 from plimsoll.ledger import keys
 from plimsoll.model.clock import Clock
+from plimsoll.runtime.logging import logger
 from plimsoll.runtime.virtual_loop import VirtualClock, run_virtual
 from plimsoll.store.drivers import LoopDriver
 from plimsoll.store.scribe import Scribe
 
-log = structlog.get_logger("replay")
+log = logger("replay")
 
 #: At full speed the screen is asked this often whether it wants to be drawn.
 BARS_A_LOOK = 128

@@ -1,14 +1,13 @@
 """What the venue tells, into the books: from its stream as it happens, from its history when we ask.
 
 What if the stream drops, repeats or reorders? Booking is idempotent and order-free; whatever the stream lost, the
-sweep from the stored cursor finds. What if we crash in a sweep? The cursor moves after the trades of its page, so the
-page is read again and is all repetitions.
+sweep from the stored cursor finds. It is made at once when the venue speaks of more fills of an order than the book
+has: an order that ended is asked about no more, and nobody would find its lost fill. What if we crash in a sweep? The
+cursor moves after the trades of its page, so the page is read again and is all repetitions.
 """
 
 from collections.abc import Sequence
 from functools import partial
-
-import structlog
 
 from plimsoll.desk.order_news import contradicted
 from plimsoll.desk.ports import Ports
@@ -16,17 +15,18 @@ from plimsoll.ledger import keys, orders
 from plimsoll.ledger.book_trade import Booking, book_trades
 from plimsoll.ledger.log import Note, tell, write_note
 from plimsoll.model.clock import time_text
-from plimsoll.model.errors import invariant
+from plimsoll.model.errors import UnknownOutcome, WorldFailure, invariant
 from plimsoll.model.event import Event, EventKind
 from plimsoll.model.ids import AccountId
 from plimsoll.model.money import decimal_text
 from plimsoll.model.order import IllegalTransition, Order, OrderEvent, OrderState
 from plimsoll.model.trade import TradeReport
 from plimsoll.model.venue import OrderReport, VenueEvent, VenueOrder
+from plimsoll.runtime.logging import logger
 from plimsoll.store.connection import StoreFailed
 from plimsoll.store.draft import Draft
 
-log = structlog.get_logger("book_trades")
+log = logger("book_trades")
 
 #: A unit stays short; a longer page is booked in pieces, and the cursor moves with the last.
 TRADES_A_UNIT = 40
@@ -85,6 +85,8 @@ async def book(ports: Ports, reports: Sequence[TradeReport]) -> list[Booking]:
             raise LookupError(f"a fill of account {report.account_id} came in on account {ports.account_id}'s line")
     now, actor = ports.clock.now(), f"venue:{ports.venue.facts.name}"
     done: list[Booking] = await ports.books.write(lambda draft: book_trades(draft, reports, now, actor))
+    if Booking.CONTRADICTED in done:
+        ports.doubt("the venue tells a fill otherwise than it is booked")
     return done
 
 
@@ -102,6 +104,28 @@ async def hear_order(ports: Ports, told: VenueOrder) -> Order:
 
 
 async def _take_over(ports: Ports, told: VenueOrder) -> Order | None:
+    heard = await _hear_state(ports, told)
+    if heard is None or not _lacks_fills(heard, told):
+        return heard
+    name = heard.client_order_id
+    try:
+        await sweep(ports)
+        swept: Order | None = await ports.books.write(lambda draft: orders.find(draft, ports.account_id, name))
+    except (WorldFailure, UnknownOutcome) as failure:
+        ports.doubt(f"fills that the venue spoke of could not be fetched: {failure}")
+        return heard
+    if swept is None or _lacks_fills(swept, told):
+        ports.doubt(f"order {name} is filled otherwise at the venue")
+    return swept
+
+
+def _lacks_fills(ours: Order, told: VenueOrder) -> bool:
+    # Less than we have is an older word, or a fill that was booked meanwhile; unless the order has ended there.
+    differs = told.filled_quantity != ours.filled_quantity
+    return differs and (told.filled_quantity > ours.filled_quantity or told.state.is_final)
+
+
+async def _hear_state(ports: Ports, told: VenueOrder) -> Order | None:
     now = ports.clock.now()
     client_order_id = told.client_order_id
     if client_order_id is None:

@@ -11,11 +11,10 @@ from decimal import Decimal
 from enum import StrEnum
 from itertools import count
 
-import structlog
-
 from plimsoll.desk.cancel_order import cancel_protection, leg_of
 from plimsoll.desk.place_order import OrderAnswer, place_order
 from plimsoll.desk.ports import Ports
+from plimsoll.desk.value_account import book_view
 from plimsoll.ledger import keys
 from plimsoll.model import money
 from plimsoll.model.errors import CommandRefused
@@ -23,8 +22,10 @@ from plimsoll.model.ids import IntentKey, UserId
 from plimsoll.model.instrument import Instrument
 from plimsoll.model.order import Intent, Order, OrderState, OrderTerms, OrderType, Side
 from plimsoll.model.position import Position
+from plimsoll.risk.valuation import Prices
+from plimsoll.runtime.logging import logger
 
-log = structlog.get_logger("close_position")
+log = logger("close_position")
 
 
 class CloseOutcome(StrEnum):
@@ -32,7 +33,7 @@ class CloseOutcome(StrEnum):
 
     #: Nothing is open.
     FLAT = "FLAT"
-    #: What is open is below the venue's lot; it cannot be sold and is reported.
+    #: What is open is below the venue's lot or least value; it cannot be sold and is reported.
     DUST = "DUST"
     #: A close is on its way; nothing was added to it.
     UNDER_WAY = "UNDER_WAY"
@@ -55,31 +56,38 @@ class CloseResult:
         return self.outcome in (CloseOutcome.FLAT, CloseOutcome.DUST)
 
 
-async def close_position(ports: Ports, position: Position, *, episode: str, triggered_by: str) -> CloseResult:
+async def close_position(
+    ports: Ports, position: Position, *, episode: str, triggered_by: str, actor: str | None = None
+) -> CloseResult:
     """Send what is needed to bring a position to flat; safe to call again at any time.
 
+    Shapes: `actor` is named for what is cancelled first; without one it is what triggered the close
     Raises: StoreFailed (nothing was sent)
     """
     hot = ports.books.hot
-    await _free_coins(ports, position)
+    await _free_coins(ports, position, actor or triggered_by)
     with hot.lock:
         current: Position = hot.get(keys.position(ports.account_id, position.key)) or position
         instrument: Instrument = hot.get(keys.instrument(position.instrument_id))
         in_flight: Decimal = hot.get(keys.closing(ports.account_id, position.key)) or money.ZERO
         live: list[Order] = hot.shelf(keys.ORDER, ports.account_id)
+        reduces_net = instrument.is_derivative and _reduces_net(ports, current, in_flight)
         user_id: UserId = hot.get(keys.account(ports.account_id)).user_id
-    outcome, quantity = how_much(current, instrument, in_flight)
+        free = None if instrument.is_derivative else _free_to_sell(ports, instrument)
+    outcome, quantity = left_to_close(current, instrument, in_flight, price_to_close(ports, current))
     if outcome is not CloseOutcome.SENT:
         return CloseResult(current, outcome)
-    if not _may_send_beside_unknown(ports, instrument) and any(_closes_unknown(order, current) for order in live):
+    unknown = [order for order in live if _closes_unknown(order, current)]
+    if unknown and not (reduces_net and _venue_holds_back(ports, unknown)):
         return CloseResult(current, CloseOutcome.UNDER_WAY)
     terms = OrderTerms(
         instrument.id,
         Side.SELL if current.quantity > 0 else Side.BUY,
         OrderType.MARKET,
-        quantity=quantity,
-        # A sale of coins that are held cannot flip; the venues of spot know no such flag.
-        reduce_only=instrument.is_derivative,
+        quantity=quantity if free is None or current.quantity < 0 else _at_most(free, quantity, instrument),
+        # A sale of coins that are held cannot flip; the venues of spot know no such flag. A venue that nets all legs
+        # would refuse it to a leg that grows the net.
+        reduce_only=reduces_net,
     )
     series = (position.key, episode)
     for attempt in count(ports.close_attempts.get(series, 1)):
@@ -93,6 +101,7 @@ async def close_position(ports: Ports, position: Position, *, episode: str, trig
             triggered_by=triggered_by,
             made_at=ports.clock.now(),
             allow_repeat=True,
+            closes_leg=not reduces_net,
         )
         ports.close_attempts[series] = attempt + 1
         answer = await _place_unless_tried(ports, intent)
@@ -101,36 +110,88 @@ async def close_position(ports: Ports, position: Position, *, episode: str, trig
     raise AssertionError("the count of attempts has no end")
 
 
-def how_much(position: Position, instrument: Instrument, in_flight: Decimal) -> tuple[CloseOutcome, Decimal]:
-    """Say how much of a position is still to be sent for closing: what is open, less what is on its way, in lots."""
+def left_to_close(
+    position: Position, instrument: Instrument, in_flight: Decimal, price: Decimal | None
+) -> tuple[CloseOutcome, Decimal]:
+    """Say how much of a position is still to be sent for closing: what is open, less what is on its way, in lots.
+
+    Shapes: without a price the venue's least value cannot be looked at, and what there is is tried
+    """
     if position.is_flat:
         return CloseOutcome.FLAT, money.ZERO
     quantity = instrument.round_down_to_lot(abs(position.quantity) - in_flight)
-    if quantity > 0 and quantity >= instrument.min_quantity:
+    if quantity > 0 and quantity >= instrument.min_quantity and not _below_least_value(quantity, instrument, price):
         return CloseOutcome.SENT, quantity
     return (CloseOutcome.UNDER_WAY if in_flight > 0 else CloseOutcome.DUST), money.ZERO
 
 
-async def _free_coins(ports: Ports, position: Position) -> None:
+def _below_least_value(quantity: Decimal, instrument: Instrument, price: Decimal | None) -> bool:
+    # A venue of derivatives takes a reduce-only order of any value; a venue of spot refuses it for ever.
+    if instrument.is_derivative or price is None:
+        return False
+    return instrument.notional(quantity, price) < instrument.min_notional
+
+
+def price_to_close(ports: Ports, position: Position) -> Decimal | None:
+    """Give the price that a close at the market would take now; None when none is known in time."""
+    prices = Prices(ports.board.view(), ports.clock.now(), book_view(ports).max_price_age)
+    quote = ports.board.quote(position.instrument_id)
+    if quote is None or prices.of(position.instrument_id) is None:
+        return None
+    return quote.bid if position.quantity > 0 else quote.ask
+
+
+def _reduces_net(ports: Ports, position: Position, in_flight: Decimal) -> bool:
+    # The account's net over all legs, as it is and as it will be when every close on its way is filled: nobody knows
+    # which the venue sees when this close arrives, and with the flag in the wrong place it refuses.
+    hot = ports.books.hot
+    net = after = money.ZERO
+    for leg in hot.shelf(keys.POSITION, ports.account_id):
+        if leg.instrument_id == position.instrument_id:
+            closing: Decimal = hot.get(keys.closing(ports.account_id, leg.key)) or money.ZERO
+            net += leg.quantity
+            after += leg.quantity - closing.copy_sign(leg.quantity)
+    left = position.quantity - in_flight.copy_sign(position.quantity)
+    return all(0 < left <= total or total <= left < 0 for total in (net, after))
+
+
+async def _free_coins(ports: Ports, position: Position, actor: str) -> None:
     # On spot a resting stop or target locks the coins that the close would sell, so it is taken back first. Elsewhere
     # it goes on protecting until the position is flat. What cannot be taken back now may still leave enough to sell.
     instrument: Instrument = ports.books.hot.get(keys.instrument(position.instrument_id))
     if instrument.is_derivative:
         return
     try:
-        await cancel_protection(ports, position.key)
+        await cancel_protection(ports, position.key, actor=actor)
     except ExceptionGroup as group:
         log.error("protection_not_cancelled", failures=[str(failure) for failure in group.exceptions])
 
 
-def _may_send_beside_unknown(ports: Ports, instrument: Instrument) -> bool:
+def _venue_holds_back(ports: Ports, unknown: list[Order]) -> bool:
     # Where the venue enforces reduce-only, a second close cannot take more than is there, so it may go at once. On spot
-    # both could fill, and the second would sell coins that belong to somebody else: there the first is proved first.
-    return instrument.is_derivative and ports.venue.facts.reduce_only
+    # both could fill, and the second would sell coins that belong to somebody else, as would the close of a leg that
+    # went without the flag: there the first is proved first.
+    return ports.venue.facts.reduce_only and all(order.terms.reduce_only for order in unknown)
 
 
 def _closes_unknown(order: Order, position: Position) -> bool:
     return order.closes and order.state is OrderState.UNKNOWN and leg_of(order) == position.key
+
+
+def _free_to_sell(ports: Ports, instrument: Instrument) -> Decimal:
+    hot = ports.books.hot
+    coins = [
+        balance.amount for balance in hot.shelf(keys.BALANCE, ports.account_id) if balance.asset == instrument.base
+    ]
+    reserved: Decimal = hot.get(keys.reserved(ports.account_id, instrument.base)) or money.ZERO
+    return sum(coins, money.ZERO) - reserved
+
+
+def _at_most(free: Decimal, quantity: Decimal, instrument: Instrument) -> Decimal:
+    # An order that could not be taken back keeps its coins; the others are sold all the same. Where none is free the
+    # gate says why.
+    sellable = instrument.round_down_to_lot(min(quantity, max(free, money.ZERO)))
+    return sellable if sellable > 0 else quantity
 
 
 async def _place_unless_tried(ports: Ports, intent: Intent) -> OrderAnswer | None:

@@ -2,8 +2,6 @@
 
 from datetime import datetime
 
-import structlog
-
 from plimsoll.desk.cancel_order import cancel_all
 from plimsoll.desk.ports import Ports
 from plimsoll.ledger import accounts, keys
@@ -11,10 +9,11 @@ from plimsoll.ledger.log import Note, tell, write_note
 from plimsoll.model.account import Halt, Scope, TradingState
 from plimsoll.model.errors import CommandRefused, Refusal
 from plimsoll.model.event import Event, EventKind
-from plimsoll.store.connection import StoreFailed
+from plimsoll.runtime.logging import logger
+from plimsoll.store.connection import CommitUnclear, StoreFailed
 from plimsoll.store.draft import Draft
 
-log = structlog.get_logger("halt")
+log = logger("halt")
 
 MANUAL = "manual"
 PARITY = "parity"
@@ -31,16 +30,28 @@ async def set_state(ports: Ports, halt: Halt, actor: str) -> None:
     await ports.books.write(unit)
 
 
-async def tighten(ports: Ports, halt: Halt, actor: str) -> None:
-    """Put a halt in force unless its source has set one as strict."""
+async def shut(ports: Ports, halt: Halt, actor: str) -> tuple[str, ...]:
+    """Put a person's halt in force, unless a stricter one of its source is; give what kept it from being written.
+
+    What if nothing can be written? Memory holds the state until a person lifts it or a halt as strict is written. A
+    restart forgets it.
+    """
     now = ports.clock.now()
 
     def unit(draft: Draft) -> None:
         held: Halt | None = draft.get(keys.halt(halt.scope, halt.scope_id, halt.source))
-        if held is None or held.state.strictness < halt.state.strictness:
+        if held is None or (held != halt and held.state.strictness <= halt.state.strictness):
             write_halt(draft, ports, halt, actor, now)
 
-    await ports.books.write(unit)
+    try:
+        await ports.books.write(unit)
+    except (StoreFailed, CommitUnclear) as failure:
+        ports.memory_state = max(ports.memory_state, halt.state, key=lambda state: state.strictness)
+        log.critical("halt_not_written", state=halt.state, failure=str(failure))
+        return (f"{halt.state} is in force in memory only: {failure}",)
+    if halt.state.strictness >= ports.memory_state.strictness:
+        ports.memory_state = TradingState.ACTIVE
+    return ()
 
 
 async def lift(ports: Ports, source: str, actor: str) -> None:
@@ -56,7 +67,7 @@ async def lift(ports: Ports, source: str, actor: str) -> None:
 
     def unit(draft: Draft) -> None:
         own, desk = keys.halt(Scope.ACCOUNT, ports.account_id, source), keys.halt(Scope.DESK, 0, source)
-        halt: Halt | None = draft.get(own) or draft.get(desk)
+        halt: Halt | None = draft.get(own) or draft.get(desk) or _held_in_memory(ports, source)
         if halt is None:
             raise CommandRefused(
                 Refusal("no_such_halt", f"no halt of {source} is in force", remedy="`status` lists those that are")
@@ -65,6 +76,14 @@ async def lift(ports: Ports, source: str, actor: str) -> None:
         write_halt(draft, ports, lifted, actor, now)
 
     await ports.books.write(unit)
+    if source == MANUAL:
+        ports.memory_state = TradingState.ACTIVE
+
+
+def _held_in_memory(ports: Ports, source: str) -> Halt | None:
+    if source != MANUAL or ports.memory_state is TradingState.ACTIVE:
+        return None
+    return Halt(Scope.ACCOUNT, ports.account_id, MANUAL, ports.memory_state, "in memory only", latched=True)
 
 
 def write_halt(draft: Draft, ports: Ports, halt: Halt, actor: str, now: datetime) -> None:
@@ -87,8 +106,9 @@ async def halt_for_broken_parity(ports: Ports, broken: Refusal) -> None:
     halt = Halt(Scope.DESK, 0, PARITY, TradingState.HALTED, str(broken), latched=True)
     try:
         await set_state(ports, halt, "gate")
-        await cancel_all(ports, keep_protection=True)
-    except StoreFailed as failure:
+    except (StoreFailed, CommitUnclear) as failure:
         log.error("halt_not_written", failure=str(failure))
+    try:
+        await cancel_all(ports, keep_protection=True, actor="gate")
     except ExceptionGroup as group:
         log.error("orders_not_cancelled", failures=[str(failure) for failure in group.exceptions])

@@ -60,7 +60,7 @@ async def deposit(ports: Ports, amount: Decimal, *, pocket: str, reference: str,
     """
     now, quotes, source = ports.clock.now(), ports.board.quotes(), ports.board.facts
 
-    def unit(draft: Draft) -> bool:
+    def unit(draft: Draft) -> Nav | None:
         account: Account = draft.get(keys.account(ports.account_id))
         # Valued in here: a deposit or a fill just before this one has changed what a unit is worth of.
         limits, nav = accounts.limits_of(draft, account), guarding.nav_of(draft, account.id)
@@ -71,15 +71,19 @@ async def deposit(ports: Ports, amount: Decimal, *, pocket: str, reference: str,
         main = draft.get(keys.main_portfolio(account.id))
         line = CashLine(account.id, main, pocket, account.base_currency, CashKind.DEPOSIT, amount, reference, now)
         if not cash.post_once(draft, [line]):
-            return False
-        guarding.write_nav(draft, account.id, with_flow(nav, worth.equity, amount, now), now)
+            return None
+        flowed = with_flow(nav, worth.equity, amount, now)
+        guarding.write_nav(draft, account.id, flowed, now)
         details = {"amount": decimal_text(amount), "currency": account.base_currency, "reference": reference}
         write_note(draft, Note(account.id, actor, "CREATE", "ACCOUNT", account.uid, now, details))
         tell(draft, Event(EventKind.CASH_BOOKED, account.id, now, details))
-        return True
+        return flowed
 
-    is_new: bool = await ports.books.write(unit)
-    return is_new
+    flowed: Nav | None = await ports.books.write(unit)
+    if flowed is not None and flowed.peak_at == now:
+        # The peak began anew: what was read before it would make the first look at the new units a loss.
+        ports.peak_seen, ports.higher_seen = flowed.peak, None
+    return flowed is not None
 
 
 def _cannot_be_valued(worth: Valuation) -> CommandRefused:
@@ -94,8 +98,13 @@ def _cannot_be_valued(worth: Valuation) -> CommandRefused:
 
 
 def with_flow(nav: Nav, equity: Decimal | None, amount: Decimal, now: datetime) -> Nav:
-    """Buy units for a deposit (or sell some for a negative amount) at the value of one before the flow."""
-    if nav.units <= 0 or equity is None or equity <= 0:
-        return Nav(units=amount, peak=Decimal(1), peak_at=now, last=Decimal(1))
-    value = money.settle_quotient(equity, nav.units)
-    return replace(nav, units=nav.units + money.settle_quotient(amount, value), last=value)
+    """Buy units for a deposit (or sell some for a negative amount) at the value of one before the flow.
+
+    Where a unit is worth nothing, none can be bought: what is there after the flow makes units of one each, and the
+    peak begins anew. While that is a debt, everything stays as it is.
+    """
+    if nav.units > 0 and equity is not None and equity > 0:
+        value = money.settle_quotient(equity, nav.units)
+        return replace(nav, units=nav.units + money.settle_quotient(amount, value), last=value)
+    after = amount if equity is None else equity + amount
+    return Nav(units=after, peak=Decimal(1), peak_at=now, last=Decimal(1)) if after > 0 else nav

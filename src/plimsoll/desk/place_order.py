@@ -15,10 +15,8 @@ opens until the next comparison, which calls it UNKNOWN and looks it up. Nobody 
 the book says so.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-
-import structlog
 
 from plimsoll.desk.halt import halt_for_broken_parity
 from plimsoll.desk.order_news import contradicted, order_event, write_order_note
@@ -38,14 +36,17 @@ from plimsoll.risk.gate.controls import CONTROLS
 from plimsoll.risk.gate.parity import compare_with_wire
 from plimsoll.risk.gate.snapshot import Snapshot, propose
 from plimsoll.risk.gate.verdict import Approved, Refused, Verdict, judge
-from plimsoll.store.connection import StoreFailed
+from plimsoll.runtime.logging import bind_correlation, logger
+from plimsoll.store.connection import CommitUnclear
 from plimsoll.store.draft import Draft
 from plimsoll.venues.protocol import OrderRejected, Placed
 
-log = structlog.get_logger("place_order")
+log = logger("place_order")
 
 #: A verdict older than this was given for another market: an opening order is not sent on it.
 VERDICT_FRESH_SECONDS = 1.0
+#: How the keys of a closer's attempts begin (`close_position`).
+CLOSE_KEYS = "close:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,34 +73,47 @@ class _Admission:
     #: Present only when this very call was approved, and so is the one that sends.
     approved: Approved | None
     repeated: bool = False
+    #: The key was used before, for another wish.
+    refused: Refusal | None = None
 
 
 async def place_order(ports: Ports, intent: Intent) -> OrderAnswer:
     """Take an intent through the gate and, if it passes, to the venue.
 
     Refuses: an intent key that was used before with another body
-    Raises:  CommandRefused; StoreFailed: ask again with the same key, which answers what became of it
+    Raises:  CommandRefused; StoreFailed or CommitUnclear: ask again with the same key, which answers what became of it
     """
-    ports.placing[intent.key] += 1
+    wish = (intent.user_id, intent.key)
+    ports.placing[wish] += 1
     try:
         return await _place(ports, intent)
     finally:
-        ports.placing[intent.key] -= 1
-        if not ports.placing[intent.key]:
-            del ports.placing[intent.key]
+        ports.placing[wish] -= 1
+        if not ports.placing[wish]:
+            del ports.placing[wish]
 
 
 async def _place(ports: Ports, intent: Intent) -> OrderAnswer:
     market = view_of(ports)
-    admission: _Admission = await ports.books.write(lambda draft: _admit(draft, ports, intent, market))
+    try:
+        admission: _Admission = await ports.books.write(lambda draft: _admit(draft, ports, intent, market))
+    except CommitUnclear:
+        ports.doubt("an intent may have been written that nobody will send")
+        raise
+    if admission.refused is not None:
+        raise CommandRefused(admission.refused)
     if admission.approved is None or admission.order is None:
         return OrderAnswer(
             admission.given.client_order_id, admission.order, admission.given.checks_json, admission.repeated
         )
+    ids_of_it = {"intent_key": intent.key, "client_order_id": admission.order.client_order_id}
     try:
-        order = await _send(ports, admission.order, admission.approved, market.now)
-    except StoreFailed:
-        ports.doubt("an answer could not be written: the venue may have what the book has not")
+        with bind_correlation(account=ports.account_id, **ids_of_it):
+            order = await _send(ports, admission.order, admission.approved, market.now)
+    except BaseException as failure:
+        # The answer could not be written, or the caller gave up before it came: the venue may have what the book has
+        # not, and the order stands there PENDING. Nothing opens until it was looked up.
+        ports.doubt(f"an order was left on its way: {type(failure).__name__}")
         raise
     return OrderAnswer(order.client_order_id, order, admission.given.checks_json)
 
@@ -109,7 +123,9 @@ async def preview(ports: Ports, intent: Intent) -> tuple[Verdict, Snapshot]:
     market = view_of(ports)
 
     def look(draft: Draft) -> tuple[Verdict, Snapshot]:
-        return _judge(draft, ports, intent, market, key_reused=False)
+        before = verdicts.find(draft, intent)
+        reused = before is not None and before.body_hash != verdicts.body_hash(intent)
+        return _judge(draft, ports, intent, market, key_reused=reused)
 
     answer: tuple[Verdict, Snapshot] = await ports.books.write(look)
     return answer
@@ -126,6 +142,7 @@ def view_of(ports: Ports) -> MarketView:
         reconciled=ports.reconciled,
         parity_difference=ports.parity_difference,
         blind=bool(ports.blind),
+        memory_state=ports.memory_state,
     )
 
 
@@ -135,10 +152,13 @@ def view_of(ports: Ports) -> MarketView:
 def _admit(draft: Draft, ports: Ports, intent: Intent, market: MarketView) -> _Admission:
     body = verdicts.body_hash(intent)
     before = verdicts.find(draft, intent)
-    if before is not None:
-        return _answer_again(draft, intent, before, body)
-    verdict, snapshot = _judge(draft, ports, intent, market, key_reused=False)
+    if before is not None and before.body_hash == body:
+        order = orders.find(draft, intent.account_id, before.client_order_id) if before.approved else None
+        return _Admission(before, order, None, repeated=True)
+    verdict, snapshot = _judge(draft, ports, intent, market, key_reused=before is not None)
     observed = _observed(snapshot)
+    if before is not None:
+        return _refuse_reused_key(draft, verdict, before, observed, market.now)
     given = verdicts.write(draft, verdict, body, verdicts.input_hash(observed), market.now)
     if isinstance(verdict, Refused):
         _write_refusal(draft, verdict, given, verdicts.observed_text(observed), market.now)
@@ -150,18 +170,23 @@ def _admit(draft: Draft, ports: Ports, intent: Intent, market: MarketView) -> _A
     return _Admission(given, order, verdict)
 
 
-def _answer_again(draft: Draft, intent: Intent, before: GivenVerdict, body: str) -> _Admission:
-    if before.body_hash != body:
-        raise CommandRefused(
-            Refusal(
-                "intent_key_reused",
-                "this key was used before for another order",
-                observed=intent.key,
-                remedy="use a new key for a new order, and the same key only to ask for the same one again",
-            )
-        )
-    order = orders.find(draft, intent.account_id, before.client_order_id) if before.approved else None
-    return _Admission(before, order, None, repeated=True)
+def _refuse_reused_key(
+    draft: Draft, verdict: Verdict, before: GivenVerdict, observed: dict[str, object], now: datetime
+) -> _Admission:
+    """Refuse a key that stands for another wish: a breach like any other, but the first verdict stays the key's."""
+    intent = verdict.intent
+    invariant(isinstance(verdict, Refused), "control 8 refuses a key that was used for another order")
+    # A closer asks for its attempts of an earlier process by their keys; that one of them stands is no breach.
+    if isinstance(verdict, Refused) and not intent.key.startswith(CLOSE_KEYS):
+        given = replace(before, checks_json=verdicts.checks_json(verdict.remarks))
+        _write_refusal(draft, verdict, given, verdicts.observed_text(observed), now)
+    refusal = Refusal(
+        "intent_key_reused",
+        "this key was used before for another order",
+        observed=intent.key,
+        remedy="use a new key for a new order, and the same key only to ask for the same one again",
+    )
+    return _Admission(before, None, None, refused=refusal)
 
 
 def _judge(
@@ -196,8 +221,9 @@ def _write_pending(draft: Draft, ports: Ports, approved: Approved, now: datetime
     known = draft.get(keys.order(intent.account_id, order.client_order_id))
     invariant(known is None, "two intents never make the same client order id")
     orders.write_new(draft, order)
-    remember_order(draft, intent, accounts.limits_of(draft, draft.get(keys.account(intent.account_id))).repeat_window)
-    write_order_note(draft, order, "CREATE", intent.triggered_by, now)
+    limits = accounts.limits_of(draft, draft.get(keys.account(intent.account_id)))
+    remember_order(draft, intent, limits.repeat_window, now)
+    write_order_note(draft, order, "CREATE", intent.actor, now)
     tell(draft, order_event(order, EventKind.ORDER_WRITTEN, now))
     return order
 
@@ -208,7 +234,7 @@ def _write_refusal(draft: Draft, refused: Refused, given: GivenVerdict, observed
     codes = ",".join(item.finding.refusal.code for item in refused.reasons if item.finding.refusal is not None)
     numbers = ",".join(str(item.control.number) for item in refused.reasons)
     details = {"intent": intent.key, "controls": numbers, "codes": codes}
-    note = Note(intent.account_id, intent.triggered_by, "BREACH", "ORDER", refused.client_order_id, now, details)
+    note = Note(intent.account_id, intent.actor, "BREACH", "ORDER", refused.client_order_id, now, details)
     write_note(draft, note)
     tell(draft, Event(EventKind.ORDER_REFUSED, intent.account_id, now, details))
 
@@ -246,7 +272,9 @@ async def _send(ports: Ports, order: Order, approved: Approved, judged_at: datet
     if too_old and not approved.closes:
         # Slept through: a laptop lid, a stopped process. Nothing has left, so the order can be ended for certain.
         return await record(ports, order, OrderEvent.EXPIRED, "the verdict was too old to send on")
-    broken = compare_with_wire(approved, order.terms, order.client_order_id)
+    # What leaves is what was approved; it must also be what the book says leaves, now that it was committed.
+    written: Order = ports.books.hot.get(keys.order(ports.account_id, order.client_order_id)) or order
+    broken = compare_with_wire(approved, written.terms, written.client_order_id)
     if broken is not None:
         await halt_for_broken_parity(ports, broken)
         return await record(ports, order, OrderEvent.EXPIRED, broken.sentence)

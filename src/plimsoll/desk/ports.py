@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
-import structlog
-
 from plimsoll.market.board import PriceBoard
 from plimsoll.model import money
+from plimsoll.model.account import TradingState
 from plimsoll.model.clock import Clock
-from plimsoll.model.ids import AccountId, Ids, IntentKey
+from plimsoll.model.ids import AccountId, Ids, IntentKey, UserId
 from plimsoll.model.position import PositionKey
 from plimsoll.risk.guards.reading import Sighting
+from plimsoll.runtime.logging import logger
 from plimsoll.store.drivers import Driver
 from plimsoll.venues.protocol import Venue
 
-log = structlog.get_logger("ports")
+log = logger("ports")
 
 
 class Notifier(Protocol):
@@ -32,7 +32,7 @@ class LogNotifier:
     """Tells people through the log."""
 
     def __init__(self) -> None:
-        self._log = structlog.get_logger("notify")
+        self._log = logger("notify")
 
     def tell(self, account_id: AccountId, severity: str, message: str) -> None:
         self._log.info("told", account=account_id, severity=severity, message=message)
@@ -67,8 +67,14 @@ class Ports:
     peak_seen: Decimal = money.ZERO
     #: Values above it that a second look must confirm.
     higher_seen: Sighting | None = None
-    #: Intents somebody here is placing now. A PENDING order of no such intent was left behind, and nobody waits for it.
-    placing: Counter[IntentKey] = field(default_factory=Counter)
+    #: The breaks that people were told of last, and what the note of that comparison said; nothing is said twice.
+    breaks_told: frozenset[str] = frozenset()
+    sync_told: dict[str, str] = field(default_factory=dict)
+    #: Intents somebody here is placing now, by their user: a key is its user's own. A PENDING order of no such intent
+    #: was left behind, and nobody waits for it.
+    placing: Counter[tuple[UserId, IntentKey]] = field(default_factory=Counter)
+    #: A person's halt that the database did not take; the gate obeys it beside those that are written.
+    memory_state: TradingState = TradingState.ACTIVE
     #: The next attempt of each (position, episode) that is being closed; a restart begins anew and finds the old ones.
     close_attempts: dict[tuple[PositionKey, str], int] = field(default_factory=dict)
     #: News that came in while nobody waited; held so that no task is lost, and awaited by `settled`.

@@ -7,13 +7,12 @@ opens; a countdown stays armed and is looked at again every second.
 """
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
+from decimal import Decimal
 
-import structlog
-
-from plimsoll.desk.close_position import CloseOutcome, how_much
+from plimsoll.desk.close_position import CloseOutcome, left_to_close, price_to_close
 from plimsoll.desk.flatten import cancel_and_close, drop_protection, open_positions
 from plimsoll.desk.ports import Ports
 from plimsoll.desk.supervise import supervise
@@ -30,10 +29,10 @@ from plimsoll.risk.gate.verdict import percent
 from plimsoll.risk.guards.drawdown import DrawdownGuard, Episode, GuardAction, GuardStatus, GuardStep, Suspicion
 from plimsoll.risk.guards.reading import Blind, Reading
 from plimsoll.risk.limits import Limits
-from plimsoll.store.connection import StoreFailed
+from plimsoll.runtime.logging import logger
 from plimsoll.store.draft import Draft
 
-log = structlog.get_logger("protect")
+log = logger("protect")
 
 SOURCE = "guard:drawdown"
 LOOK_AGAIN = timedelta(seconds=1)
@@ -48,6 +47,36 @@ _STATES = {
 }
 
 
+@dataclass(slots=True)
+class _Batch:
+    """Readings on their way to the books: the loop adds to them, the scribe alone counts how many it has taken."""
+
+    readings: list[Reading] = field(default_factory=list)
+    taken: int = 0
+
+
+class _Post:
+    """The unit that writes a batch as far as it had come when this was posted, less what an earlier post has written.
+
+    What if the scribe takes one post while the loop makes the next? Then both were given the same readings, and only
+    the first writes them. A unit that is run again after its group was rolled back writes the same once more.
+    """
+
+    __slots__ = ("_batch", "_start", "_until", "_write")
+
+    def __init__(self, batch: _Batch, write: Callable[[Sequence[Reading], Draft], None]) -> None:
+        self._batch, self._write = batch, write
+        self._until = len(batch.readings)
+        self._start: int | None = None
+
+    def __call__(self, draft: Draft) -> None:
+        if self._start is None:
+            self._start, self._batch.taken = self._batch.taken, self._until
+        readings = self._batch.readings[self._start : self._until]
+        if readings:
+            self._write(readings, draft)
+
+
 class Protector:
     """Runs the drawdown guard of one account."""
 
@@ -60,7 +89,11 @@ class Protector:
         #: A first, unconfirmed sight of a breach; a restart looks anew.
         self._suspicion: Suspicion | None = None
         self.last: Reading | Blind | None = None
-        self._unwritten: list[Reading] = []
+        self._batch = _Batch()
+        #: The highest peak that was handed over to the books; None before the first.
+        self._peak_written: Decimal | None = None
+        #: People know that something is open although the guard is latched, and that the watch of a countdown fails.
+        self._told_open = self._told_failing = False
 
     @property
     def episode(self) -> Episode:
@@ -102,6 +135,7 @@ class Protector:
         now = self._ports.clock.now()
         step = DrawdownGuard(self._limits()).lifted(episode, now)
         self._ports.peak_seen, self._ports.higher_seen = reading.nav, None
+        self._peak_written, self._suspicion = reading.nav, None
         await self._ports.books.write(lambda draft: self._write(draft, step, reading, actor, rebase=True))
 
     async def _take_reading(self) -> GuardStatus:
@@ -124,10 +158,12 @@ class Protector:
         before = self.episode
         if self._suspicion is not None:
             before = replace(before, suspicion=self._suspicion)
-        flat, under_way = self._still_open() if before.status is GuardStatus.CLOSING else (False, False)
+        is_shut = before.status in (GuardStatus.CLOSING, GuardStatus.LATCHED)
+        flat, under_way = self._still_open() if is_shut else (False, False)
         guard = DrawdownGuard(book_view(ports).limits)
         step = guard.check_drawdown(before, reading, flat=flat, under_way=under_way, now=reading.at)
         self._suspicion = step.episode.suspicion
+        self._tell_open(step.episode.status is GuardStatus.LATCHED and not flat and not step.actions)
         if step.actions:
             await ports.books.write(lambda draft: self._write(draft, step, reading, SOURCE, rebase=False))
         return step, reading
@@ -142,6 +178,12 @@ class Protector:
         elif is_armed and episode.deadline is not None and blind.at >= episode.deadline:
             self._ports.tell("critical", f"BLIND: the countdown is over and nothing can be closed yet: {blind.why}")
 
+    def _tell_open(self, is_open: bool) -> None:
+        # A late fill, or a person at the broker: told once, and closed only when it loses (`drawdown`, rule 6).
+        if is_open and not self._told_open:
+            self._ports.tell("critical", f"OPEN: something is open, or waits to open, although {SOURCE} is latched")
+        self._told_open = is_open
+
     def _limits(self) -> Limits:
         hot = self._ports.books.hot
         account: Account = hot.get(keys.account(self._ports.account_id))
@@ -155,23 +197,24 @@ class Protector:
         outcomes = set()
         for position in open_positions(self._ports):
             in_flight = hot.get(keys.closing(account_id, position.key)) or money.ZERO
-            outcomes.add(how_much(position, hot.get(keys.instrument(position.instrument_id)), in_flight)[0])
+            instrument, price = hot.get(keys.instrument(position.instrument_id)), price_to_close(self._ports, position)
+            outcomes.add(left_to_close(position, instrument, in_flight, price)[0])
         return outcomes <= {CloseOutcome.DUST}, outcomes <= {CloseOutcome.DUST, CloseOutcome.UNDER_WAY}
 
     def _remember(self, reading: Reading) -> None:
         # Nobody waits for these rows: they go with the next group. A peak that a crash takes away is read again.
         due = self._snapshot_at is None or reading.at - self._snapshot_at >= SNAPSHOT_EVERY
-        if not due and reading.nav < reading.peak:
+        if not due and self._peak_written is not None and reading.peak <= self._peak_written:
             return
-        self._snapshot_at = reading.at
+        self._snapshot_at, self._peak_written = reading.at, reading.peak
         books, name = self._ports.books, f"readings:{self._ports.account_id}"
         if not books.is_posted(name):
-            # What was posted before is in line or written; the next readings make a list of their own.
-            self._unwritten = []
-        self._unwritten.append(reading)
-        books.post_latest(name, partial(self._write_readings, self._unwritten))
+            # What was posted before is in line or written; the next readings make a batch of their own.
+            self._batch = _Batch()
+        self._batch.readings.append(reading)
+        books.post_latest(name, _Post(self._batch, self._write_readings))
 
-    def _write_readings(self, readings: list[Reading], draft: Draft) -> None:
+    def _write_readings(self, readings: Sequence[Reading], draft: Draft) -> None:
         account_id = self._ports.account_id
         for reading in readings:
             guarding.write_snapshot(draft, account_id, reading)
@@ -185,7 +228,8 @@ class Protector:
         account_id, now = self._ports.account_id, self._ports.clock.now()
         episode, limits = step.episode, self._limits()
         if GuardAction.LATCH in step.actions and isinstance(reading, Reading):
-            episode = replace(episode, loss=episode.equity - reading.equity)
+            # Added: a guard that closed again after its latch has lost twice in one episode.
+            episode = replace(episode, loss=episode.loss + episode.equity - reading.equity)
             step = replace(step, episode=episode)
         threshold = limits.min_equity if episode.line == "min_equity" else limits.drawdown_close_ratio
         guarding.write_episode(draft, account_id, guarding.DRAWDOWN, episode, threshold)
@@ -222,7 +266,7 @@ class Protector:
         if GuardAction.LATCH in step.actions:
             positions: list[Position] = self._ports.books.hot.shelf(keys.POSITION, self._ports.account_id)
             for position in positions:
-                for failure in await drop_protection(self._ports, position):
+                for failure in await drop_protection(self._ports, position, actor=SOURCE):
                     log.error("protection_not_cancelled", account=self._ports.account_id, failure=failure)
 
     def _outcome(self, action: GuardAction) -> str:
@@ -239,23 +283,41 @@ class Protector:
             guarding.write_episode(draft, account_id, guarding.DRAWDOWN, counted, self._limits().drawdown_close_ratio)
 
     async def _keep_looking(self) -> None:
+        # Nobody else watches the deadline: whatever fails, but an end from outside, is told once and tried again.
         while True:
-            episode, now = self.episode, self._ports.clock.now()
-            if episode.status is GuardStatus.COUNTDOWN and episode.deadline is not None:
-                wait = max(episode.deadline - now, timedelta(0)) or LOOK_AGAIN
-            elif episode.status is GuardStatus.CLOSING:
-                wait = RETRY_CLOSE
-            else:
-                return
-            await asyncio.sleep(wait.total_seconds())
             try:
-                # A close of unknown fate is looked up, or the guard would wait for it for ever.
-                await supervise(self._ports)
+                wait = self._next_look()
+                if wait is None:
+                    return
+                await asyncio.sleep(wait.total_seconds())
+                await self._clear_up()
                 await self._take_reading()
-            except StoreFailed as failure:
-                # A locked or full database today may be writable in a second, and nobody else watches the deadline.
-                log.error("look_failed", account=self._ports.account_id, failure=str(failure))
+            except Exception as failure:  # noqa: BLE001  a dead guard protects nobody
+                self._tell_failing(failure)
                 await asyncio.sleep(LOOK_AGAIN.total_seconds())
+            else:
+                self._told_failing = False
+
+    def _next_look(self) -> timedelta | None:
+        """Say how long to wait; None when there is nothing more to watch."""
+        episode, now = self.episode, self._ports.clock.now()
+        if episode.status is GuardStatus.COUNTDOWN and episode.deadline is not None:
+            return max(episode.deadline - now, timedelta(0)) or LOOK_AGAIN
+        return RETRY_CLOSE if episode.status is GuardStatus.CLOSING else None
+
+    async def _clear_up(self) -> None:
+        # A close of unknown fate is looked up, or the guard would wait for it for ever. What keeps us from that must
+        # not keep us from looking.
+        try:
+            await supervise(self._ports)
+        except Exception as failure:  # noqa: BLE001  logged; what it leaves in doubt makes the reading blind
+            log.error("not_cleared_up", account=self._ports.account_id, failure=repr(failure))
+
+    def _tell_failing(self, failure: Exception) -> None:
+        log.error("look_failed", account=self._ports.account_id, failure=repr(failure))
+        if not self._told_failing:
+            self._told_failing = True
+            self._ports.tell("critical", f"GUARD FAILING: {SOURCE} cannot look and tries again: {failure}")
 
 
 def _sentence(step: GuardStep) -> str:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 
-import structlog
-
 from plimsoll.desk.book_trades import hear_order, sweep
 from plimsoll.desk.ports import Ports
 from plimsoll.desk.resolve_unknown import resolve_unknown
@@ -25,10 +23,11 @@ from plimsoll.model.instrument import Instrument
 from plimsoll.model.trade import TradeKey, TradeReport
 from plimsoll.reconcile.compare import LedgerView, Moved, VenueView, compare
 from plimsoll.reconcile.decide import AdoptOrder, Decision, LookUpOrder, OpenBreak, SweepTrades, decide
+from plimsoll.runtime.logging import logger
 from plimsoll.store.draft import Draft
 from plimsoll.venues.protocol import OrderNotFound
 
-log = structlog.get_logger("reconcile_account")
+log = logger("reconcile_account")
 
 #: A comparison that finds the account moving is made again this often before it is left to the next round.
 TRIES = 3
@@ -137,7 +136,11 @@ async def _look_up(ports: Ports, look_up: LookUpOrder) -> None:
 
 
 async def _write_down(ports: Ports, result: Reconciliation) -> None:
+    # A difference that stands is found at every round for as long as nobody decides; it is written and told once, and
+    # again by the next process. A comparison that could not be made knows of no break, nor that one is gone.
     now = ports.clock.now()
+    keys_found = frozenset(found.key for found in result.breaks) if result.compared else ports.breaks_told
+    new = [found for found in result.breaks if found.key not in ports.breaks_told]
     details = {
         "compared": str(result.compared),
         "may_open": str(result.may_open),
@@ -145,14 +148,17 @@ async def _write_down(ports: Ports, result: Reconciliation) -> None:
         "external_orders": str(len(result.external)),
         "unknown_orders": str(result.unknown),
     }
+    if details == ports.sync_told and keys_found == ports.breaks_told:
+        return
 
     def unit(draft: Draft) -> None:
         tell(draft, Event(EventKind.ACCOUNT_RECONCILED, ports.account_id, now, details))
-        for found in result.breaks:
+        for found in new:
             words = {"key": found.key, "sentence": found.sentence, "proposal": found.proposal}
             tell(draft, Event(EventKind.BREAK_FOUND, ports.account_id, now, words))
         write_note(draft, Note(ports.account_id, "desk", "SYNC", "ACCOUNT", str(ports.account_id), now, details))
 
     await ports.books.write(unit)
-    for found in result.breaks:
+    ports.breaks_told, ports.sync_told = keys_found, details
+    for found in new:
         ports.tell("warning", f"{found.sentence} {found.proposal}")

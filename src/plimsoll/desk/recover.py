@@ -9,13 +9,12 @@ What if we crash in here? Each step may be done again.
 
 import asyncio
 
-import structlog
-
 from plimsoll.desk.ports import Ports
 from plimsoll.desk.reconcile_account import Reconciliation, reconcile_account
 from plimsoll.desk.resolve_unknown import doubt_left_behind, resolve_unknown
+from plimsoll.runtime.logging import logger
 
-log = structlog.get_logger("recover")
+log = logger("recover")
 
 LOOK_AGAIN_SECONDS = 0.5
 

@@ -12,8 +12,6 @@ gave up, by a book that could not be written. It may have been sent, so it is of
 from datetime import datetime
 from functools import partial
 
-import structlog
-
 from plimsoll.desk.book_trades import hear_order, sweep
 from plimsoll.desk.place_order import record
 from plimsoll.desk.ports import Ports
@@ -22,10 +20,11 @@ from plimsoll.ledger.log import Note, tell, write_note
 from plimsoll.model.errors import WorldFailure
 from plimsoll.model.event import Event, EventKind
 from plimsoll.model.order import Order, OrderEvent, OrderState
+from plimsoll.runtime.logging import logger
 from plimsoll.store.draft import Draft
 from plimsoll.venues.protocol import OrderNotFound
 
-log = structlog.get_logger("resolve_unknown")
+log = logger("resolve_unknown")
 
 
 def unknown_orders(ports: Ports) -> list[Order]:
@@ -37,18 +36,20 @@ def unknown_orders(ports: Ports) -> list[Order]:
 async def doubt_left_behind(ports: Ports) -> int:
     """Call every order that was written and is being placed by nobody UNKNOWN; give how many there were."""
     live: list[Order] = ports.books.hot.shelf(keys.ORDER, ports.account_id)
-    if not any(_left_behind(ports, order) for order in live):
+    if not any(is_left_behind(ports, order) for order in live):
         return 0
     doubted: int = await ports.books.write(partial(_doubt, ports, ports.clock.now()))
     return doubted
 
 
-def _left_behind(ports: Ports, order: Order) -> bool:
-    return order.state is OrderState.PENDING and order.intent.key not in ports.placing
+def is_left_behind(ports: Ports, order: Order) -> bool:
+    """Say whether an order was written, and nobody here is placing it any more: it may have been sent."""
+    wish = (order.intent.user_id, order.intent.key)
+    return order.state is OrderState.PENDING and wish not in ports.placing
 
 
 def _doubt(ports: Ports, now: datetime, draft: Draft) -> int:
-    left = [order for order in orders.live(draft, ports.account_id) if _left_behind(ports, order)]
+    left = [order for order in orders.live(draft, ports.account_id) if is_left_behind(ports, order)]
     for order in left:
         orders.write(draft, order.after(OrderEvent.OUTCOME_LOST, now, reason="nobody heard how the sending ended"))
         details = {"client_order_id": order.client_order_id, "state": str(OrderState.UNKNOWN)}

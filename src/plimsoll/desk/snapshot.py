@@ -37,6 +37,8 @@ class MarketView:
     parity_difference: int = 0
     #: The guard cannot trust the account's value (ledger and venue differ, a price is too old): nothing opens on it.
     blind: bool = False
+    #: What this process holds itself to because it could not be written down.
+    memory_state: TradingState = TradingState.ACTIVE
 
 
 def max_price_age(limits: Limits, source: SourceFacts) -> timedelta:
@@ -93,7 +95,7 @@ def take_snapshot(
     holdings = holdings_of(draft, account, limits, also=None if instrument is None else instrument.cash_asset)
     prices = Prices(market.quotes, market.now, max_price_age(limits, market.source))
     worth = value_account(holdings, prices)
-    halt = strictest_halt(draft, account)
+    state, state_source = _state(draft, intent, market, account)
     portfolio = draft.get(keys.portfolio(intent.portfolio_id))
     metadata_at: datetime | None = draft.get(keys.metadata_at(intent.terms.instrument_id))
     position_key = (intent.portfolio_id, intent.terms.instrument_id, intent.strategy_id or 0, "")
@@ -110,8 +112,8 @@ def take_snapshot(
         venue=market.venue,
         source=market.source,
         quote=market.quotes.get(intent.terms.instrument_id),
-        state=TradingState.ACTIVE if halt is None else halt.state,
-        state_source="" if halt is None else halt.source,
+        state=state,
+        state_source=state_source,
         reconciled=market.reconciled,
         unknown_orders=pending.unknown,
         key_reused=key_reused,
@@ -124,6 +126,7 @@ def take_snapshot(
         margin_used=worth.margin_used,
         position_quantity=money.ZERO if position is None else position.quantity,
         closing_quantity=draft.get(keys.closing(account.id, position_key)) or money.ZERO,
+        selling_quantity=draft.get(keys.selling(account.id, position_key)) or money.ZERO,
         position_value=_position_value(holdings, instrument, prices, cash_rate),
         pending_value=pending.same_side,
         gross_value=None if worth.gross is None else worth.gross + pending.all_values,
@@ -132,15 +135,26 @@ def take_snapshot(
         has_load=worth.has_derivatives or (instrument is not None and instrument.is_derivative),
         fee_ratio=market.fee_ratio,
         drawdown=None if market.blind else _drawdown(draft, account.id, worth),
-        last_same_at=last_same_order(draft, intent, limits.repeat_window),
+        last_same_at=last_same_order(draft, intent, limits.repeat_window, market.now),
         parity_difference=market.parity_difference,
         session_open=None,
     )
 
 
-def strictest_halt(memory: Memory, account: Account) -> Halt | None:
-    """Give the halt that rules over an account, if any."""
-    return max(accounts.halts_over(memory, account), key=lambda halt: halt.state.strictness, default=None)
+def strictest_halt(memory: Memory, account: Account, intent: Intent | None = None) -> Halt | None:
+    """Give the halt that rules over an account, or over one intent of it, if any."""
+    part = (None, None) if intent is None else (intent.portfolio_id, intent.strategy_id)
+    halts = accounts.halts_over(memory, account, *part)
+    return max(halts, key=lambda halt: halt.state.strictness, default=None)
+
+
+def _state(draft: Draft, intent: Intent, market: MarketView, account: Account) -> tuple[TradingState, str]:
+    """Give the strictest state over an intent, and who set it."""
+    halt = strictest_halt(draft, account, intent)
+    state = TradingState.ACTIVE if halt is None else halt.state
+    if market.memory_state.strictness > state.strictness:
+        return market.memory_state, "this process, which could not write it down"
+    return state, "" if halt is None else halt.source
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,18 +223,21 @@ def fingerprint(intent: Intent) -> tuple[object, ...]:
     return (terms.instrument_id, terms.side, terms.quantity, terms.quote_value, terms.price, terms.stop_price)
 
 
-def last_same_order(draft: Draft, intent: Intent, window: timedelta) -> datetime | None:
-    """Find when the same order was made last, within the window that is remembered."""
+def last_same_order(draft: Draft, intent: Intent, window: timedelta, now: datetime) -> datetime | None:
+    """Find when the same order was approved last, within the window that is remembered."""
     what = fingerprint(intent)
-    slot = _slot(intent.made_at, window)
+    slot = _slot(now, window)
     at: datetime | None = draft.get(keys.recent_order(intent.account_id, slot, what))
     return at or draft.get(keys.recent_order(intent.account_id, slot - 1, what))
 
 
-def remember_order(draft: Draft, intent: Intent, window: timedelta) -> None:
-    """Keep an approved order in mind for control 45, and forget those well past the window."""
-    slot = _slot(intent.made_at, window)
-    draft.put(keys.recent_order(intent.account_id, slot, fingerprint(intent)), intent.made_at)
+def remember_order(draft: Draft, intent: Intent, window: timedelta, now: datetime) -> None:
+    """Keep an approved order in mind for control 45, and forget those well past the window.
+
+    At the desk's own hour: what a caller says of the hour would let a double click through.
+    """
+    slot = _slot(now, window)
+    draft.put(keys.recent_order(intent.account_id, slot, fingerprint(intent)), now)
     newest = keys.recent_slot(intent.account_id)
     before: int | None = draft.get(newest)
     if before != slot:

@@ -4,15 +4,15 @@ In doubt are the book (news was lost, a start, a comparison that found a differe
 known. A venue that does not answer leaves the doubt standing; the next round asks again, and nothing opens until then.
 """
 
-import structlog
-
 from plimsoll.desk.ports import Ports
 from plimsoll.desk.reconcile_account import reconcile_account
+from plimsoll.desk.resolve_unknown import is_left_behind
 from plimsoll.ledger import keys
-from plimsoll.model.errors import WorldFailure
+from plimsoll.model.errors import UnknownOutcome, WorldFailure
 from plimsoll.model.order import Order, OrderState
+from plimsoll.runtime.logging import logger
 
-log = structlog.get_logger("supervise")
+log = logger("supervise")
 
 
 async def supervise(ports: Ports) -> bool:
@@ -21,7 +21,7 @@ async def supervise(ports: Ports) -> bool:
         return False
     try:
         await reconcile_account(ports)
-    except WorldFailure as failure:
+    except (WorldFailure, UnknownOutcome) as failure:
         log.warning("still_in_doubt", account=ports.account_id, failure=str(failure))
     return True
 
@@ -32,6 +32,4 @@ def _live(ports: Ports) -> list[Order]:
 
 
 def _is_in_doubt(ports: Ports, order: Order) -> bool:
-    # A PENDING order that nobody here is placing was left behind, and may have been sent.
-    left_behind = order.state is OrderState.PENDING and order.intent.key not in ports.placing
-    return order.state is OrderState.UNKNOWN or left_behind
+    return order.state is OrderState.UNKNOWN or is_left_behind(ports, order)

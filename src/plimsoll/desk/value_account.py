@@ -62,6 +62,8 @@ def read(ports: Ports, worth: Valuation, nav: Nav, venue_equity: Decimal | None,
         return Blind(now, f"no price in time for {', '.join(worth.unpriced)}")
     if nav.units <= 0:
         return Blind(now, "nothing was ever deposited")
+    if venue_equity is None and ports.venue.facts.tells_equity:
+        return Blind(now, "the venue cannot value the account")
     if not agrees_with_venue(worth.equity, venue_equity):
         theirs = "" if venue_equity is None else money.decimal_text(venue_equity)
         return Blind(now, f"we count {money.decimal_text(worth.equity)}, the venue {theirs}")

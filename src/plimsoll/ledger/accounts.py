@@ -10,7 +10,7 @@ from plimsoll.ledger import keys
 from plimsoll.ledger.log import json_text
 from plimsoll.model.account import Account, Halt, Mode, Portfolio, Scope, TradingState, User
 from plimsoll.model.clock import time_text
-from plimsoll.model.ids import AccountId, InstrumentId, PortfolioId, UserId
+from plimsoll.model.ids import AccountId, InstrumentId, PortfolioId, StrategyId, UserId
 from plimsoll.model.instrument import AssetType, Instrument
 from plimsoll.model.money import decimal_text
 from plimsoll.risk.limits import PROFILES, Limits
@@ -151,9 +151,17 @@ def halt_from_row(row: Row) -> Halt:
     )
 
 
-def halts_over(memory: Memory, account: Account) -> list[Halt]:
-    """List every halt in force that binds an account: its own, its user's, the desk's."""
-    binding = ((Scope.DESK, 0), (Scope.USER, account.user_id), (Scope.ACCOUNT, account.id))
+def halts_over(
+    memory: Memory, account: Account, portfolio_id: PortfolioId | None = None, strategy_id: StrategyId | None = None
+) -> list[Halt]:
+    """List every halt in force over an account, its user and the desk, and over the parts of it that are named."""
+    binding: list[tuple[Scope, int | None]] = [
+        (Scope.DESK, 0),
+        (Scope.USER, account.user_id),
+        (Scope.ACCOUNT, account.id),
+        (Scope.PORTFOLIO, portfolio_id),
+        (Scope.STRATEGY, strategy_id),
+    ]
     return [halt for scope, scope_id in binding for halt in memory.shelf(keys.HALT, scope) if halt.scope_id == scope_id]
 
 

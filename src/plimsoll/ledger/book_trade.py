@@ -6,6 +6,9 @@ What if it comes late, after trades that happened after it? The position is fold
 they happened, and where our own fold had posted the profit of a trade (the venue told none), the change is posted as a
 CORRECTION that names both trades.
 What if we never sent the order? The trade is booked to the account's portfolio `main` as `external`: money moved.
+What if it names an order of ours that is of another instrument or side? The same, and it is an incident.
+What if it corrects a trade that is booked (`revision` above 0)? A second fill would double the position, and nothing
+reverses the first one yet: it is an incident and changes nothing.
 """
 
 from collections.abc import Sequence
@@ -35,7 +38,7 @@ class Booking(StrEnum):
     BOOKED = "BOOKED"
     #: The very same trade was booked before.
     REPEATED = "REPEATED"
-    #: Another trade was booked under the same key.
+    #: Another trade was booked under the same key, or this corrects one: the book is not what the venue has.
     CONTRADICTED = "CONTRADICTED"
 
 
@@ -66,6 +69,9 @@ def book_trades(draft: Draft, reports: Sequence[TradeReport], now: datetime, act
 
 def book_trade(draft: Draft, report: TradeReport, now: datetime) -> Booking:
     """Book one report; the caller writes the unit's note."""
+    if report.revision > 0:
+        tell(draft, _incident(report, now, "a correction cannot be booked yet", None))
+        return Booking.CONTRADICTED
     before = trades.find(draft, report)
     if before is not None:
         if _same_fact(before.report, report):
@@ -75,7 +81,7 @@ def book_trade(draft: Draft, report: TradeReport, now: datetime) -> Booking:
     instrument: Instrument | None = draft.get(keys.instrument(report.instrument_id))
     if instrument is None:
         raise LookupError(f"trade {reference_of(report)} is of an instrument that the book does not know")
-    order = _order_of(draft, report)
+    order = _order_of(draft, report, now)
     owner = _owner(draft, report, order)
     notional = instrument.notional(report.quantity, report.price)
     trade = Trade(report, owner.portfolio_id, owner.strategy_id, owner.triggered_by, notional)
@@ -107,13 +113,15 @@ def _same_fact(booked: TradeReport, told: TradeReport) -> bool:
     )
 
 
-def _order_of(draft: Draft, report: TradeReport) -> Order | None:
+def _order_of(draft: Draft, report: TradeReport, now: datetime) -> Order | None:
+    order = None
     if report.client_order_id is not None:
         order = orders.find(draft, report.account_id, report.client_order_id)
-        if order is not None:
-            return order
-    if report.broker_order_id is not None:
-        return orders.find_by_broker_id(draft, report.account_id, report.broker_order_id)
+    if order is None and report.broker_order_id is not None:
+        order = orders.find_by_broker_id(draft, report.account_id, report.instrument_id, report.broker_order_id)
+    if order is None or (order.terms.instrument_id, order.terms.side) == (report.instrument_id, report.side):
+        return order
+    tell(draft, _incident(report, now, f"order {order.client_order_id} is of another instrument or side", None))
     return None
 
 

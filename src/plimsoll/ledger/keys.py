@@ -130,6 +130,11 @@ def closing(account_id: AccountId, key: PositionKey) -> HotKey:
     return ("closing", account_id, *key)
 
 
+def selling(account_id: AccountId, key: PositionKey) -> HotKey:
+    """In memory only: what all live sales of a position may still take from it."""
+    return ("selling", account_id, *key)
+
+
 def main_portfolio(account_id: AccountId) -> HotKey:
     """In memory only: which portfolio of an account is `main`."""
     return (MAIN_PORTFOLIO, account_id)
@@ -140,20 +145,15 @@ def chain_key() -> HotKey:
     return ("chain_key",)
 
 
-def parity(account_id: AccountId) -> HotKey:
-    """In memory only: orders that left and differed from what was approved, for control 50."""
-    return ("parity", account_id)
-
-
 #: Kinds that have no table: not compared with the database.
 IN_MEMORY_ONLY = frozenset(
     {
         "recent_order",
         "recent_slot",
-        "parity",
         "pending",
         "reserved",
         "closing",
+        "selling",
         "chain_key",
         "main",
         "instruments_of",

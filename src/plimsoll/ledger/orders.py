@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from itertools import chain
 from typing import Any, NamedTuple
 
 from plimsoll.ledger import keys
@@ -149,13 +150,15 @@ def find(draft: Draft, account_id: AccountId, client_order_id: ClientOrderId) ->
     return from_row(rows[0]) if rows else None
 
 
-def find_by_broker_id(draft: Draft, account_id: AccountId, broker_order_id: BrokerOrderId) -> Order | None:
-    """Find an order by the venue's id, for news that carries no other."""
-    for order in live(draft, account_id):
-        if order.broker_order_id == broker_order_id:
+def find_by_broker_id(
+    draft: Draft, account_id: AccountId, instrument_id: InstrumentId, broker_order_id: BrokerOrderId
+) -> Order | None:
+    """Find an order by the venue's id, for news that carries no other. Some venues count anew for each symbol."""
+    ended = map(from_row, draft.find("order_by_broker_id", account_id, broker_order_id))
+    for order in chain(live(draft, account_id), ended):
+        if order.broker_order_id == broker_order_id and order.terms.instrument_id == instrument_id:
             return order
-    rows = draft.find("order_by_broker_id", account_id, broker_order_id)
-    return from_row(rows[0]) if rows else None
+    return None
 
 
 def live(draft: Draft, account_id: AccountId) -> list[Order]:
@@ -213,11 +216,12 @@ class _Share(NamedTuple):
     value: Decimal
     reserved: Decimal
     closing: Decimal
+    selling: Decimal
     live: int
     unknown: int
 
 
-_NO_SHARE = _Share(money.ZERO, money.ZERO, money.ZERO, 0, 0)
+_NO_SHARE = _Share(money.ZERO, money.ZERO, money.ZERO, money.ZERO, 0, 0)
 
 
 def _share_of(order: Order | None) -> _Share:
@@ -228,7 +232,10 @@ def _share_of(order: Order | None) -> _Share:
     # Only what will surely take from the position is subtracted from it: an order that rests as protection may never
     # fill, and one of unknown fate may not exist, and the venue enforces reduce-only if it does.
     takes = order.closes and order.terms.type is OrderType.MARKET and not unknown
-    return _Share(value, order.reserved, remaining if takes else money.ZERO, 1, int(unknown))
+    closing = remaining if takes else money.ZERO
+    # Whoever sells beside these must count with all of them: nothing at a venue of spot stops the second sale.
+    selling = remaining if order.terms.side is Side.SELL else money.ZERO
+    return _Share(value, order.reserved, closing, selling, 1, int(unknown))
 
 
 def _move_sums(
@@ -247,9 +254,11 @@ def _move_sums(
     put(key, Pending(sums.buys + buys, sums.sells + sells, live, unknown) if live else None)
     if is_.reserved != was.reserved:
         _add(get, put, keys.reserved(intent.account_id, after.reserved_asset), is_.reserved - was.reserved)
+    leg = (intent.portfolio_id, terms.instrument_id, intent.strategy_id or 0, "")
     if is_.closing != was.closing:
-        leg = (intent.portfolio_id, terms.instrument_id, intent.strategy_id or 0, "")
         _add(get, put, keys.closing(intent.account_id, leg), is_.closing - was.closing)
+    if is_.selling != was.selling:
+        _add(get, put, keys.selling(intent.account_id, leg), is_.selling - was.selling)
 
 
 def _add(get: Callable[[HotKey], Any], put: Callable[[HotKey, Any], None], key: HotKey, amount: Decimal) -> None:

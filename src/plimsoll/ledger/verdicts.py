@@ -44,6 +44,7 @@ def body_hash(intent: Intent) -> str:
         terms.reduce_only,
         terms.post_only,
         intent.allow_smaller,
+        intent.closes_leg,
     )
     return hashlib.sha256(json_text(body).encode()).hexdigest()
 

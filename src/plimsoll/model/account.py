@@ -34,11 +34,6 @@ class TradingState(StrEnum):
 _STRICTNESS = {state: rank for rank, state in enumerate(TradingState)}
 
 
-def strictest(*states: TradingState) -> TradingState:
-    """Give the strictest of several states; ACTIVE when there is none."""
-    return max(states, key=lambda state: state.strictness, default=TradingState.ACTIVE)
-
-
 class Scope(StrEnum):
     """Whom a halt or a policy binds."""
 

@@ -40,9 +40,6 @@ class CashKind(StrEnum):
     RESET = "RESET"
 
 
-#: Flows from and to the outside: they change equity and are neither profit nor drawdown.
-EXTERNAL_FLOWS = frozenset({CashKind.DEPOSIT, CashKind.WITHDRAWAL, CashKind.TRANSFER, CashKind.RESET})
-
 SPOT, MARGIN, FUTURES, LOAN = "spot", "margin", "futures", "loan"
 
 

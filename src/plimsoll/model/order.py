@@ -11,7 +11,7 @@ Rule 4. A fill is accepted in every state. A closed order stays as it is closed,
 What must not enter: when to send, what to retry (`desk/`), and a venue's own words for states (`venues/*/parse`).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -214,6 +214,14 @@ class Intent:
     allow_smaller: bool = False
     #: The same order again within two seconds is meant.
     allow_repeat: bool = False
+    #: Closes a leg of its own although the account's net grows by it: a venue that nets would refuse the flag. Not
+    #: stored, and so not compared: what the gate made of it is `Order.closes`.
+    closes_leg: bool = field(default=False, compare=False)
+
+    @property
+    def actor(self) -> str:
+        """Name who wished it, as the log does: a person by number, everything else by what it is."""
+        return f"user:{self.user_id}" if self.triggered_by == "manual" else self.triggered_by
 
 
 @dataclass(frozen=True, slots=True)

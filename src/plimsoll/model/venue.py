@@ -38,6 +38,8 @@ class VenueFacts:
     times_in_force: frozenset[TimeInForce]
     #: A market order can be sent with a price limit.
     marketable_limit: bool = False
+    #: It tells what an account is worth; from such a venue, no answer to that is not agreement.
+    tells_equity: bool = False
 
     @property
     def settle_window(self) -> timedelta:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from plimsoll.model.errors import WorldFailure
+from plimsoll.model.errors import UnknownOutcome, WorldFailure
 from plimsoll.store.draft import Cell, Row
 
 
@@ -11,8 +11,11 @@ class StoreFailed(WorldFailure):
     """The database did not take it; nothing of it was written."""
 
 
-class CommitUnclear(WorldFailure):
-    """The commit did not answer; it may or may not have happened."""
+class CommitUnclear(UnknownOutcome):
+    """The commit did not answer; it may or may not have happened.
+
+    Not a `StoreFailed`: whoever took this for "nothing was written" would order, book or send a second time.
+    """
 
 
 class WriterConnection(Protocol):

@@ -12,7 +12,8 @@ What if the database refuses a row? The group is rolled back and each unit runs 
 What if it does not even begin? Then no row is to blame, and all who wait hear so at once.
 What if the commit does not answer? It may have happened. The connection is opened anew and the books' own group counter
 says whether it did: then the answers stand; else every unit of the group fails. Either way the hot state is read back
-from the database, because what memory believes is worth nothing after that. Until that succeeds nobody is served.
+from the database, because what memory believes is worth nothing after that. Where even that cannot be done the callers
+hear `CommitUnclear`, and until it can no unit runs.
 What if we crash? Before the commit nobody was told anything; after it the rows are there.
 """
 
@@ -144,8 +145,8 @@ class Scribe:
                 self._read_back()
             except StoreFailed as gone:
                 # The database cannot even be read: nobody may be told yes.
-                failure = StoreFailed(f"{error}, and {gone}: it may have happened; the next start will tell")
-                return [_Done(item.answer, None, item.error or failure) for item in done]
+                unclear = CommitUnclear(f"{error}, and {gone}: it may have happened; ask again, or start anew")
+                return [_Done(item.answer, None, item.error or unclear) for item in done]
             if self.hot.get(HEADS) != heads:
                 failure = StoreFailed(f"the commit failed and was undone: {error}")
                 return [_Done(item.answer, None, item.error or failure) for item in done]
@@ -163,10 +164,12 @@ class Scribe:
     def _read_back(self) -> None:
         """Start over with a fresh connection and with what the database says.
 
-        Raises: StoreFailed; then the hot state stays empty, and nobody is served until a later try succeeds
+        Until that succeeds no unit runs. Who only reads sees what was true before the group whose fate is unclear: a
+        guard that reads nothing would believe that there is nothing to guard.
+
+        Raises: StoreFailed; nobody is served until a later try succeeds
         """
         self._lost = True
-        self.hot.replace({})
         self._connection.reopen()
         self.hot.replace(self._books.load(self._connection))
         self._lost = False

@@ -83,6 +83,7 @@ SELL: dict[str, Any] = {"side": Side.SELL}
 CLOSE: dict[str, Any] = {"side": Side.SELL, "reduce_only": True}
 NO_SPREAD = SourceFacts("live", frozenset({Fact.PRICE}))
 WIDE = quoted(bid=D(9_900), ask=D(10_001))
+NO_FLAG = {"venue": replace(VENUE, reduce_only=False)}
 MARKETABLE = {"venue": replace(VENUE, marketable_limit=True)}
 
 TABLE = [
@@ -138,6 +139,16 @@ TABLE = [
     Case(9, "time_in_force_unsupported", {"time_in_force": TimeInForce.DAY}),
     Case(9, "post_only_contradicts", {"post_only": True}),
     Case(9, "post_only_contradicts", limit("10000", post_only=True, time_in_force=TimeInForce.FOK)),
+    # a close that waits needs a flag that its venue keeps
+    Case(9, PASSES, limit("10000", **CLOSE), perp()),
+    Case(9, PASSES, CLOSE, perp(**NO_FLAG)),
+    Case(9, PASSES, {**SELL, "closes_leg": True}, perp(**NO_FLAG)),
+    Case(9, PASSES, limit("10000", **CLOSE), NO_FLAG),
+    Case(9, PASSES, limit("10000", **CLOSE), {"instrument": None, **NO_FLAG}),
+    Case(9, PASSES, limit("10000", **SELL), perp(**NO_FLAG)),
+    Case(9, "close_waits_unguarded", limit("10000", **CLOSE), perp(**NO_FLAG)),
+    Case(9, "close_waits_unguarded", stop("9900", **CLOSE), perp(**NO_FLAG)),
+    Case(9, "close_waits_unguarded", limit("10000", **SELL, closes_leg=True), perp()),
     # --- 10 steps and minimums
     Case(10, PASSES),
     Case(10, PASSES, {"quote_value": D(10)}),
@@ -342,11 +353,23 @@ TABLE = [
     Case(34, UNKNOWN, facts={"cash_rate": None}),
     Case(34, UNKNOWN, facts={"quote": None}),
     Case(34, UNKNOWN, facts={"instrument": None}),
+    # a close is asked nothing, and remarked on only where it opens at the venue
+    Case(34, PASSES, CLOSE, {"cash": NAN, "coins": D(0)}),
+    Case(34, PASSES, CLOSE, perp(equity=D(-5))),
+    Case(34, PASSES, CLOSE, {"instrument": None}),
+    Case(34, PASSES, {**SELL, "closes_leg": True}, {"coins": D(0)}),
+    Case(34, WARNS, {**SELL, "closes_leg": True}, perp()),
+    Case(34, WARNS, {**SELL, "closes_leg": True}, perp(equity=D(-5))),
+    Case(34, WARNS, {**SELL, "closes_leg": True}, perp(margin_used=None)),
     # --- 36 reduce-only
     Case(36, PASSES),
     Case(36, PASSES, CLOSE, perp(position_quantity=D("0.05"))),
     Case(36, PASSES, {"reduce_only": True}, perp(position_quantity=D("-0.05"))),
-    Case(36, PASSES, SELL, {"position_quantity": D("0.05")}),
+    Case(36, PASSES, SELL, {"position_quantity": D("0.05"), "coins": D("0.05")}),
+    Case(36, PASSES, {**SELL, "closes_leg": True}, perp(position_quantity=D("0.05"))),
+    Case(36, "close_larger_than_position", {**SELL, "closes_leg": True}, perp(position_quantity=D("0.049"))),
+    Case(36, "close_larger_than_position", limit("10000", **CLOSE), {"position_quantity": D(1), "coins": D("0.04")}),
+    Case(36, UNKNOWN, limit("10000", **CLOSE), {"position_quantity": D(1), "coins": NAN}),
     Case(36, "nothing_to_close", CLOSE, perp()),
     Case(36, "close_on_wrong_side", CLOSE, perp(position_quantity=D("-0.05"))),
     Case(36, "close_on_wrong_side", {"reduce_only": True}, perp(position_quantity=D("0.05"))),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,8 +47,8 @@ from tests.builders.gate import (
 
 SOURCE = Path(__file__).resolve().parents[3] / "src" / "plimsoll"
 HALTED = snapshot(state=TradingState.HALTED)
-#: GATE.md, "what binds a close"; 4 comes with several processes.
-BIND_CLOSES = {5, 8, 9, 10, 36}
+#: GATE.md, "what binds a close"; 4 comes with several processes, and 34 only remarks where a close opens at the venue.
+BIND_CLOSES = {5, 8, 9, 10, 34, 36}
 ISSUE = {1, 2, 5, 8, 9, 10, 11, 13, 15, 16, 18, 22, 27, 28, 31, 32, 34, 36, 38, 45, 50, 51}
 
 
@@ -230,6 +231,82 @@ def test_a_spot_sale_of_more_than_is_held_is_no_close(held: str, closing: str) -
     """What is beyond the position opens, and is judged so."""
     facts = snapshot(position_quantity=D(held), closing_quantity=D(closing), state=TradingState.HALTED, coins=D(1))
     assert refusing(verdict(intent(side=Side.SELL), facts)) == {1}
+
+
+@pytest.mark.parametrize("said", [{}, {"type": OrderType.LIMIT, "price": D(10_000)}])
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        {"coins": D("0.04")},  # a fee took some of the coins
+        {"coins": D("0.1"), "reserved_coins": D("0.06")},  # others wait to sell them
+        {"coins": D(1), "selling_quantity": D("0.01")},  # a waiting sale of this position and this one: both may fill
+        {"coins": D("NaN")},
+        {"reserved_coins": D("NaN")},
+        {"selling_quantity": D("NaN")},
+        {"selling_quantity": D(-1)},
+    ],
+)
+def test_a_spot_sale_beside_waiting_sales_of_the_same_coins_is_no_close(
+    said: dict[str, Any], spoiled: dict[str, Any]
+) -> None:
+    """Two sales of a tenth against a tenth were both closes, and made a short position of somebody else's coins."""
+    facts = replace(snapshot(position_quantity=D("0.05"), coins=D("0.05"), state=TradingState.REDUCE_ONLY), **spoiled)
+    assert 1 in refusing(verdict(intent(side=Side.SELL, **said), facts))
+
+
+def test_a_flag_does_not_let_a_second_spot_sale_wait_beside_the_first() -> None:
+    """The venues of spot know no such flag."""
+    facts = snapshot(position_quantity=D("0.05"), coins=D(1), selling_quantity=D("0.02"))
+    wish = intent(side=Side.SELL, reduce_only=True, type=OrderType.LIMIT, price=D(10_000))
+    assert refusing(verdict(wish, facts)) == {36}
+
+
+@pytest.mark.parametrize("meant", [{"reduce_only": True}, {"closes_leg": True}])
+def test_waiting_protection_does_not_stand_in_the_way_of_a_spot_close_at_the_market(meant: dict[str, bool]) -> None:
+    """It locks the coins, so it is taken back first; where that failed, the venue decides, and not our book."""
+    facts = snapshot(
+        position_quantity=D("0.05"), coins=D("0.05"), reserved_coins=D("0.05"), selling_quantity=D("0.05"),
+        state=TradingState.REDUCE_ONLY,
+    )  # fmt: skip
+    assert approved(verdict(intent(side=Side.SELL, **meant), facts)).closes
+
+
+def test_a_leg_that_opens_at_the_venue_is_closed_and_its_margin_is_shown() -> None:
+    """Long 0.05 here, short more elsewhere: the venue nets them, so its flag would reject this close for ever."""
+    facts = snapshot(instrument=PERPETUAL, position_quantity=D("0.05"), state=TradingState.HALTED, margin_used=D(9_999))
+    answer = approved(verdict(intent(side=Side.SELL, closes_leg=True), facts))
+    assert (answer.closes, answer.reserved, answer.terms.reduce_only) == (True, D(0), False)
+    (remark,) = answer.remarks
+    assert (remark.control.number, remark.finding.outcome) == (34, Outcome.WARN)
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "said"),
+    [
+        ({}, ("253.005", "9900", False)),  # 0.05 × 10,000 × 1.01 / 2 + the fee of 0.1 %, less the buffer of 1 %
+        ({"margin_used": D(9_700)}, ("253.005", "200", True)),
+        ({"equity": None}, ("its margin is not known", "", True)),
+        ({"quote": None}, ("its margin is not known", "", True)),
+    ],
+)
+def test_the_remark_on_a_leg_says_what_it_takes_and_whether_the_venue_may_refuse(
+    spoiled: dict[str, Any], said: tuple[str, str, bool]
+) -> None:
+    bid = replace(QUOTE, bid=D(9_990), ask=D(10_000))
+    facts = replace(snapshot(instrument=PERPETUAL, position_quantity=D("-0.05"), quote=bid, leverage=D(2)), **spoiled)
+    refusal = ask(34, intent(closes_leg=True), facts).refusal
+    assert refusal is not None
+    observed, limit, risky = said
+    assert (refusal.observed, refusal.limit, bool(refusal.remedy)) == (observed, limit, risky)
+
+
+@pytest.mark.parametrize(
+    ("position", "closing"), [("0.04", "0"), ("0.06", "0.02"), ("-0.05", "0"), ("0", "0"), ("NaN", "0"), ("0.05", "-1")]
+)
+def test_a_leg_that_is_not_there_is_not_closed(position: str, closing: str) -> None:
+    """The word of its maker opens nothing: it must take from its own position."""
+    facts = snapshot(instrument=PERPETUAL, position_quantity=D(position), closing_quantity=D(closing))
+    assert refusing(verdict(intent(side=Side.SELL, closes_leg=True), facts)) == {36}
 
 
 def test_a_reduce_only_spot_buy_without_a_price_still_closes() -> None:

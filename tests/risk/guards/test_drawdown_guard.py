@@ -134,6 +134,32 @@ def test_a_countdown_stands_down_only_below_18_percent_at_its_end(loss: str, *, 
     assert watch.episode.status is (S.WARNED if stands_down else S.CLOSING)
 
 
+def test_one_good_tick_at_the_deadline_calls_no_close_off() -> None:
+    """G1 the other way round: what two looks decided, one look does not undo; and two seconds are all it gains."""
+    watch = Watch().in_countdown()
+    assert watch.sees("10", 10, live=True) == ()
+    assert watch.episode.status is S.COUNTDOWN
+    assert watch.sees("20", 2, live=True) == (A.CLOSE_ALL,)
+
+
+def test_a_recovery_that_two_looks_see_stands_a_countdown_down() -> None:
+    watch = Watch().in_countdown()
+    assert watch.sees("10", 10, live=True) == ()
+    assert watch.sees("10", 1.999, live=True) == ()
+    assert watch.sees("10", 0.001, live=True) == (A.STAND_DOWN,)
+    assert (watch.episode.status, watch.episode.suspicion) == (S.WARNED, None)
+
+
+def test_a_recovery_is_confirmed_at_the_deadline_when_it_was_seen_before_and_never_doubted() -> None:
+    watch = Watch().in_countdown()
+    watch.sees("10", 8, live=True)
+    assert watch.sees("10", 2, live=True) == (A.STAND_DOWN,)
+    watch = Watch().in_countdown()
+    for loss, after in (("10", 5.0), ("20", 1), ("10", 3)):
+        assert watch.sees(loss, after, live=True) == ()
+    assert watch.sees("10", 1, live=True) == (), "the relapse between begins the confirmation anew"
+
+
 def test_after_standing_down_it_stays_warned_and_may_count_down_again_in_the_same_episode() -> None:
     watch = Watch().in_countdown()
     watch.sees("17", 10)
@@ -247,6 +273,43 @@ def test_a_close_goes_on_although_the_price_recovers() -> None:
     watch = Watch().in_countdown()
     watch.sees("20", 10)
     assert watch.sees("0", 2) == (A.CLOSE_ALL,)
+
+
+def latched_watch() -> Watch:
+    watch = Watch().in_countdown()
+    watch.sees("20", 10)
+    watch.flat = True
+    assert watch.sees("20", 2) == (A.LATCH,)
+    return watch
+
+
+@pytest.mark.parametrize(("loss", "equity", "line"), [("20", None, "critical"), ("0", "99", "min_equity")])
+def test_what_opens_behind_a_latch_is_closed_past_a_line_in_the_same_episode(
+    loss: str, equity: str | None, line: str
+) -> None:
+    watch = latched_watch()
+    watch.flat = False
+    assert watch.sees(loss, 60, equity=equity) == (A.CLOSE_ALL,)
+    assert (watch.episode.status, watch.episode.number, watch.episode.line) == (S.CLOSING, 1, line)
+    watch.flat = True
+    assert watch.sees("20", 2) == (A.LATCH,)
+
+
+def test_what_opens_behind_a_latch_needs_two_looks_at_live_quotes() -> None:
+    watch = latched_watch()
+    watch.flat = False
+    assert watch.sees("20", 60, live=True) == ()
+    assert watch.sees("16", 1, live=True) == ()
+    assert watch.sees("20", 1, live=True) == ()
+    assert watch.sees("20", 2, live=True) == (A.CLOSE_ALL,)
+
+
+@pytest.mark.parametrize("loss", ["19.9", "0", None])
+def test_what_opens_behind_a_latch_is_let_be_before_a_line_and_while_blind(loss: str | None) -> None:
+    watch = latched_watch()
+    watch.flat, before = False, watch.episode
+    assert watch.sees(loss, 60) == ()
+    assert watch.episode is before
 
 
 def test_a_latch_is_only_lifted_by_a_person() -> None:

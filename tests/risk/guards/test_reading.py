@@ -75,3 +75,10 @@ def test_flows_move_neither_the_value_of_a_unit_nor_its_peak_nor_the_drawdown(mo
 def test_the_first_deposit_makes_units_of_one_each_and_so_does_one_into_an_empty_account() -> None:
     assert with_flow(Nav(), None, D(500), NOON) == Nav(D(500), D(1), NOON, D(1))
     assert with_flow(Nav(D(500), D(2), NOON, D(2)), D(0), D(100), NOON) == Nav(D(100), D(1), NOON, D(1))
+
+
+def test_a_deposit_into_a_debt_makes_units_of_what_is_there_after_it_and_none_while_that_is_a_debt() -> None:
+    """100 units for the 60 that are left of a deposit of 100 would be a loss of 40 % at the first look."""
+    owing = Nav(D(500), D(2), NOON, D(2))
+    assert with_flow(owing, D(-40), D(100), NOON) == Nav(D(60), D(1), NOON, D(1))
+    assert with_flow(owing, D(-40), D(40), NOON) == with_flow(owing, D(-40), D(30), NOON) == owing

@@ -66,11 +66,11 @@ BUGS: tuple[Bug, ...] = (
         (
             Edit(
                 PLACE,
-                "    admission: _Admission = await ",
-                "    early, _seen = await preview(ports, intent)\n"
-                "    if isinstance(early, Approved):\n"
-                "        await ports.venue.place(early)\n"
-                "    admission: _Admission = await ",
+                "        admission: _Admission = await ",
+                "        early, _seen = await preview(ports, intent)\n"
+                "        if isinstance(early, Approved):\n"
+                "            await ports.venue.place(early)\n"
+                "        admission: _Admission = await ",
             ),
             Edit(
                 PLACE,
@@ -210,8 +210,8 @@ BUGS: tuple[Bug, ...] = (
         (
             Edit(
                 PLACE,
-                "        return _answer_again(draft, intent, before, body)\n",
-                "        again = _answer_again(draft, intent, before, body)\n"
+                "        return _Admission(before, order, None, repeated=True)\n",
+                "        again = _Admission(before, order, None, repeated=True)\n"
                 "        doubtful = (OrderState.PENDING, OrderState.UNKNOWN)\n"
                 "        if again.order is not None and again.order.state in doubtful:\n"
                 "            verdict, _seen = _judge(draft, ports, intent, market, key_reused=False)\n"
@@ -276,8 +276,8 @@ BUGS: tuple[Bug, ...] = (
         (
             Edit(
                 "ledger/orders.py",
-                "    return _Share(value, order.reserved, remaining if takes else money.ZERO, 1, int(unknown))\n",
-                "    return _Share(value, order.reserved, money.ZERO, 1, int(unknown))\n",
+                "    closing = remaining if takes else money.ZERO\n",
+                "    closing = money.ZERO\n",
             ),
         ),
         Hunt("two_want_out"),
@@ -333,6 +333,8 @@ BUGS: tuple[Bug, ...] = (
                 "        )\n"
                 "    ]\n",
             ),
+            # The order's own word of its fills would have them fetched.
+            Edit(HEAR, "    differs = told.filled_quantity != ours.filled_quantity\n", "    differs = False\n"),
         ),
         Hunt("market", venue="fills_by_stream"),
     ),
@@ -343,8 +345,8 @@ BUGS: tuple[Bug, ...] = (
         (
             Edit(
                 PLACE,
-                "    admission: _Admission = await ",
-                "    judged = await preview(ports, intent)\n    admission: _Admission = await ",
+                "        admission: _Admission = await ",
+                "        judged = await preview(ports, intent)\n        admission: _Admission = await ",
             ),
             Edit(
                 PLACE,
@@ -360,7 +362,7 @@ BUGS: tuple[Bug, ...] = (
             ),
             Edit(
                 PLACE,
-                "    verdict, snapshot = _judge(draft, ports, intent, market, key_reused=False)\n",
+                "    verdict, snapshot = _judge(draft, ports, intent, market, key_reused=before is not None)\n",
                 "    verdict, snapshot = judged\n",
             ),
         ),
@@ -400,11 +402,24 @@ BUGS: tuple[Bug, ...] = (
         (
             Edit(
                 "desk/resolve_unknown.py",
-                "    return order.state is OrderState.PENDING and order.intent.key not in ports.placing\n",
+                "    return order.state is OrderState.PENDING and wish not in ports.placing\n",
                 "    return False\n",
             ),
         ),
         Hunt("market", CUT),
+    ),
+    _bug(
+        "fills_in_an_answer_not_compared",
+        "B4",
+        "I8",
+        (
+            Edit(
+                HEAR,
+                "    if heard is None or not _lacks_fills(heard, told):\n",
+                "    if heard is not None or told is not None:\n",
+            ),
+        ),
+        Hunt("partial_then_cancel", (), "silent_stream"),
     ),
     _bug(
         "halt_kept_in_memory_only",
@@ -425,7 +440,7 @@ BUGS: tuple[Bug, ...] = (
             ),
             Edit(
                 "desk/protect.py",
-                "            except StoreFailed as failure:\n",
+                "            except Exception as failure:  # noqa: BLE001  a dead guard protects nobody\n",
                 "            except LookupError as failure:\n",
             ),
         ),

@@ -78,6 +78,8 @@ class Snapshot:
     parity_difference: int = 0
     #: 11: the market is open now; None when nobody told us. What trades round the clock needs no answer.
     session_open: bool | None = None
+    #: Spot: how much of that position all its live sales may still take, waiting ones and those of unknown fate too.
+    selling_quantity: Decimal = money.ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class Proposal:
     #: account's currency. What is reserved.
     worst_cost: Decimal | None
     worst_value: Decimal | None
-    #: A reduce-only close, or a sale of coins that are held: bound by the controls of a close only.
+    #: It is said to be a close, or sells coins that are held: bound by the controls of a close only.
     closes: bool
 
     @property
@@ -126,7 +128,7 @@ def propose(
     if terms.quote_value is not None:
         lots, asked = _lots_and_value(terms.quote_value, reference, snapshot)
         terms = terms.sized(lots)
-    proposal = Proposal(intent, client_order_id, terms, reference, None, None, None, _closes(terms, snapshot))
+    proposal = Proposal(intent, client_order_id, terms, reference, None, None, None, _closes(intent, terms, snapshot))
     proposal = valued(proposal, snapshot, market_slack_ratio)
     if asked is None or proposal.value is None:
         return proposal
@@ -206,13 +208,35 @@ def _dearest_price(terms: OrderTerms, instrument: Instrument, reference: Decimal
     return dearest(prices)
 
 
-def _closes(terms: OrderTerms, snapshot: Snapshot) -> bool:
-    if terms.reduce_only:
-        return True
+def _closes(intent: Intent, terms: OrderTerms, snapshot: Snapshot) -> bool:
+    if terms.reduce_only or intent.closes_leg:
+        return True  # if it does not, control 36 refuses: a close that was meant never becomes an opening order
     # On spot a sale of coins that are held can only reduce, with the flag or without: the venue cannot flip it.
     instrument, quantity = snapshot.instrument, terms.quantity
     if instrument is None or instrument.is_derivative or terms.side is Side.BUY or not known(quantity):
         return False
-    if not known(snapshot.position_quantity) or not known(snapshot.closing_quantity):
-        return False
-    return 0 < quantity <= snapshot.position_quantity - snapshot.closing_quantity
+    left = left_to_close(intent, snapshot)
+    return left is not None and snapshot.position_quantity > 0 and 0 < quantity <= left
+
+
+def left_to_close(intent: Intent, snapshot: Snapshot) -> Decimal | None:
+    """Give the quantity of its position that an order may take and still be a close; None when it cannot be known.
+
+    Units: below zero when more is on its way than there is
+    """
+    position, closing = snapshot.position_quantity, snapshot.closing_quantity
+    if not known(position) or not known(closing) or closing < 0:
+        return None
+    left, instrument, terms = abs(position) - closing, snapshot.instrument, intent.terms
+    if instrument is None or instrument.is_derivative or terms.side is Side.BUY:
+        return left
+    if terms.type is OrderType.MARKET and (terms.reduce_only or intent.closes_leg):
+        # A close that is meant, such as a guard's. Protection that waits is not subtracted: it may never fill, and a
+        # stop must not keep the position open that it protects. It was taken back first, for it locks the coins.
+        return left
+    # No venue of spot keeps a waiting sale from selling somebody else's coins, flag or not: every live sale of the
+    # position is taken as filled, and the coins must be there.
+    selling, coins, reserved = snapshot.selling_quantity, snapshot.coins, snapshot.reserved_coins
+    if not known(selling) or selling < 0 or not known(coins) or not known(reserved):
+        return None
+    return min(left, abs(position) - selling, coins - reserved)

@@ -1,14 +1,18 @@
 """The drawdown guard: warn at 15 %, stop opening, and at 20 % close everything after a countdown, then stay shut.
 
     CALM ──15 %──► WARNED ──20 % or min equity──► COUNTDOWN ──deadline──► CLOSING ──flat──► LATCHED
-      ▲              │ ▲                              │                                        │
-      └──< 13 %, 300 s┘ └──back below by hysteresis───┘          a person lifts it ───► CALM ◄─┘
+      ▲              │ ▲                              │             ▲                          │
+      └──< 13 %, 300 s┘ └──back below by hysteresis───┘             └─ open again, past a line ┤
+                                                                 a person lifts it ───► CALM ◄─┘
 
 1. The lines are asked in the order: least equity, critical, warning.
-2. A breach counts once it is confirmed: by a closed bar, or by two readings at least two seconds apart.
+2. A breach counts once it is confirmed: by a closed bar, or by two readings at least two seconds apart. So does the
+   recovery that stands a countdown down: one good tick must not call off a close that two bad ones decided.
 3. Blind changes nothing: no step towards a close, and none away from one. A countdown that ends blind stays armed.
 4. Nobody cancels a countdown; only the measure itself, back below its line by the hysteresis, stands it down.
 5. The state is written down before it is acted on, so a restart reads it, looks again, and goes on.
+6. Nothing may open while it is latched. What is open all the same came in late or from outside: it is closed, in the
+   same episode, once a reading is past a line that closes.
 """
 
 from dataclasses import dataclass, replace
@@ -49,14 +53,15 @@ class GuardAction(StrEnum):
 
 
 #: From mild to grave.
-_LINES = ("warning", "critical", "min_equity")
+_LINES = ("", "warning", "critical", "min_equity")
 
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """A breach that was seen and is not confirmed yet: since when, and the mildest line crossed in every look since."""
+    """What was seen and is not confirmed yet: since when, and the mildest line crossed in every look since."""
 
     at: datetime
+    #: Empty for a recovery: no line is crossed any more.
     line: str
 
 
@@ -73,7 +78,7 @@ class Episode:
     #: When the current status began.
     since: datetime | None = None
     deadline: datetime | None = None
-    #: The first, still unconfirmed sight of a breach.
+    #: The first, still unconfirmed sight of a breach; in a countdown, of a recovery.
     suspicion: Suspicion | None = None
     #: What was read when the status last changed.
     drawdown: Decimal = money.ZERO
@@ -102,25 +107,24 @@ class DrawdownGuard:
     ) -> GuardStep:
         """Take one reading into account.
 
-        Shapes: `under_way`: what is not flat yet is being closed by orders that the venue has, and no more can be sent
+        Shapes: `flat`: asked of an account that is CLOSING or LATCHED;
+                `under_way`: what is not flat yet is being closed by orders that the venue has, and no more can be sent
         """
-        if episode.status is GuardStatus.LATCHED:
-            return GuardStep(episode)
         if episode.status is GuardStatus.CLOSING:
             return self._closing(episode, flat=flat, under_way=under_way, now=now)
         if isinstance(reading, Blind):
             return GuardStep(episode)
+        if episode.status is GuardStatus.LATCHED:
+            return self._latched(episode, reading, flat=flat, now=now)
         if episode.status is GuardStatus.COUNTDOWN:
             return self._countdown(episode, reading, now=now)
         line = self._line(reading)
         if line == "":
             return self._no_breach(episode, reading, now)
         if episode.status is GuardStatus.WARNED and line == "warning":
-            return GuardStep(episode if episode.suspicion is None else replace(episode, suspicion=None))
-        if reading.confirmed:
-            return self._breach(episode, reading, line, now)
-        suspicion = _suspected(episode.suspicion, line, reading.at)
-        if reading.at - suspicion.at < CONFIRM_AFTER:
+            return GuardStep(_unsuspicious(episode))
+        suspicion = _suspected(episode.suspicion, line, reading)
+        if not _is_confirmed(suspicion, reading):
             return GuardStep(replace(episode, suspicion=suspicion))
         return self._breach(episode, reading, suspicion.line, now)
 
@@ -143,7 +147,7 @@ class DrawdownGuard:
         if episode.status is GuardStatus.WARNED and reading.drawdown < calm_below and waited:
             return self.lifted(episode, now)
         # Most readings of most accounts end here: the very same episode, so that nothing is written.
-        return GuardStep(episode if episode.suspicion is None else replace(episode, suspicion=None))
+        return GuardStep(_unsuspicious(episode))
 
     def _breach(self, episode: Episode, reading: Reading, line: str, now: datetime) -> GuardStep:
         is_new = episode.status is GuardStatus.CALM
@@ -166,15 +170,24 @@ class DrawdownGuard:
         return GuardStep(counting, (GuardAction.STOP_OPENING, GuardAction.WARN, GuardAction.START_COUNTDOWN))
 
     def _countdown(self, episode: Episode, reading: Reading, now: datetime) -> GuardStep:
-        if episode.deadline is None or now < episode.deadline:
-            return GuardStep(episode)
-        if self._stands_down(episode, reading):
-            warned = replace(episode, status=GuardStatus.WARNED, since=now, deadline=None)
-            return GuardStep(warned, (GuardAction.STAND_DOWN,))
-        closing = replace(
-            episode, status=GuardStatus.CLOSING, since=now, drawdown=reading.drawdown, equity=reading.equity
-        )
-        return GuardStep(closing, (GuardAction.CLOSE_ALL,))
+        is_over = episode.deadline is not None and now >= episode.deadline
+        if not self._stands_down(episode, reading):
+            return _close_all(episode, reading, now) if is_over else GuardStep(_unsuspicious(episode))
+        suspicion = _suspected(episode.suspicion, "", reading)
+        if not is_over or not _is_confirmed(suspicion, reading):
+            # At its end this costs the account two seconds at the most: the next look confirms it or closes.
+            return GuardStep(replace(episode, suspicion=suspicion))
+        warned = replace(episode, status=GuardStatus.WARNED, since=now, deadline=None, suspicion=None)
+        return GuardStep(warned, (GuardAction.STAND_DOWN,))
+
+    def _latched(self, episode: Episode, reading: Reading, *, flat: bool, now: datetime) -> GuardStep:
+        line = self._line(reading)
+        if flat or line in ("", "warning"):
+            return GuardStep(_unsuspicious(episode))
+        suspicion = _suspected(episode.suspicion, line, reading)
+        if not _is_confirmed(suspicion, reading):
+            return GuardStep(replace(episode, suspicion=suspicion))
+        return _close_all(replace(episode, line=suspicion.line), reading, now)
 
     def _stands_down(self, episode: Episode, reading: Reading) -> bool:
         slack = self._limits.drawdown_hysteresis_ratio
@@ -192,8 +205,23 @@ class DrawdownGuard:
         return GuardStep(replace(episode, since=now), (GuardAction.CLOSE_ALL,))
 
 
-def _suspected(before: Suspicion | None, line: str, at: datetime) -> Suspicion:
-    # Of several looks the mildest counts: one bad tick beyond the last line confirms nothing but the first.
-    if before is None:
-        return Suspicion(at, line)
+def _close_all(episode: Episode, reading: Reading, now: datetime) -> GuardStep:
+    seen = replace(episode, suspicion=None, drawdown=reading.drawdown, equity=reading.equity)
+    return GuardStep(replace(seen, status=GuardStatus.CLOSING, since=now), (GuardAction.CLOSE_ALL,))
+
+
+def _suspected(before: Suspicion | None, line: str, reading: Reading) -> Suspicion:
+    # Of several looks the mildest counts: one bad tick beyond the last line confirms nothing but the first. A closed
+    # bar needs no look before it.
+    if before is None or reading.confirmed:
+        return Suspicion(reading.at, line)
     return Suspicion(before.at, min(before.line, line, key=_LINES.index))
+
+
+def _is_confirmed(suspicion: Suspicion, reading: Reading) -> bool:
+    return reading.confirmed or reading.at - suspicion.at >= CONFIRM_AFTER
+
+
+def _unsuspicious(episode: Episode) -> Episode:
+    # The very same where nothing changes, as at most looks: nothing is written then.
+    return episode if episode.suspicion is None else replace(episode, suspicion=None)

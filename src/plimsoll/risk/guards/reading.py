@@ -76,7 +76,7 @@ VENUE_TOLERANCE_RATIO = Decimal("0.01")
 
 
 def agrees_with_venue(ours: Decimal, theirs: Decimal | None) -> bool:
-    """Say whether our equity and the venue's are close enough to act on. A venue that tells none agrees."""
+    """Say whether our equity and the venue's are close enough to act on. A venue that never tells one agrees."""
     if theirs is None:
         return True
     return abs(ours - theirs) <= abs(theirs) * VENUE_TOLERANCE_RATIO

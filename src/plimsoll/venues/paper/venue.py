@@ -71,6 +71,7 @@ FACTS = VenueFacts(
     reduce_only=True,
     order_types=ORDER_TYPES,
     times_in_force=frozenset(TimeInForce),
+    tells_equity=True,
 )
 
 

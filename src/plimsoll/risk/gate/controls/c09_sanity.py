@@ -5,7 +5,7 @@ It binds closes too, for an order that cannot be read cannot be sent.
 
 from plimsoll.model import money
 from plimsoll.model.errors import Illegal
-from plimsoll.model.order import OrderTerms, OrderType, TimeInForce
+from plimsoll.model.order import Intent, OrderTerms, OrderType, TimeInForce
 from plimsoll.model.venue import VenueFacts
 from plimsoll.risk.gate.snapshot import Proposal, Snapshot
 from plimsoll.risk.gate.verdict import PASS, Control, Finding, Outcome, refuse
@@ -33,7 +33,25 @@ def judge(proposal: Proposal, snapshot: Snapshot, _limits: Limits) -> Finding:
                     limit="above 0",
                     remedy="give a positive number",
                 )
-    return _words(terms, snapshot.venue)
+    words = _words(terms, snapshot.venue)
+    return words if words is not PASS else _waits_guarded(proposal.intent, snapshot)
+
+
+def _waits_guarded(intent: Intent, snapshot: Snapshot) -> Finding:
+    """Refuse a close that waits at a venue which would let it open, once its position is gone by another way."""
+    terms, instrument, venue = intent.terms, snapshot.instrument, snapshot.venue
+    if terms.type is OrderType.MARKET or instrument is None or not instrument.is_derivative:
+        return PASS
+    guarded = terms.reduce_only and venue.reduce_only
+    if guarded or not (terms.reduce_only or intent.closes_leg):
+        return PASS
+    return refuse(
+        "close_waits_unguarded",
+        "nothing at the venue would keep this close, while it waits, from opening a position",
+        observed=f"{terms.type}, reduce-only {'on' if terms.reduce_only else 'off'}",
+        limit=f"{venue.name} {'knows' if venue.reduce_only else 'does not know'} reduce-only",
+        remedy="close at the market",
+    )
 
 
 def _words(terms: OrderTerms, venue: VenueFacts) -> Finding:

@@ -2,15 +2,28 @@
 
 Spot buys are paid from cash, spot sales from coins, derivatives from the account's free margin. Cash and margin keep a
 buffer of equity free; coins need none.
+
+Of closes it is asked only where one portfolio's leg is closed by an order that opens at the venue, which nets the legs
+of an account. It says what that takes and refuses nothing: closing is sacred.
 """
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
 from plimsoll.model import money
 from plimsoll.model.order import Side
 from plimsoll.risk.gate.snapshot import Proposal, Snapshot, known, known_price
-from plimsoll.risk.gate.verdict import PASS, Control, Finding, cannot_evaluate, chosen_leverage, refuse, reservation
+from plimsoll.risk.gate.verdict import (
+    PASS,
+    Control,
+    Finding,
+    cannot_evaluate,
+    chosen_leverage,
+    refuse,
+    reservation,
+    warn,
+)
 from plimsoll.risk.limits import Limits
 
 
@@ -24,6 +37,8 @@ class _Funds(NamedTuple):
 
 def judge(proposal: Proposal, snapshot: Snapshot, limits: Limits) -> Finding:
     """Refuse an order that the account could not pay at the worst price."""
+    if proposal.closes:
+        return _of_close(proposal, snapshot, limits)
     funds = _funds(proposal, snapshot, limits)
     if funds is None:
         return cannot_evaluate("what the order may cost, or what is free", "wait until price and account are known")
@@ -36,6 +51,20 @@ def judge(proposal: Proposal, snapshot: Snapshot, limits: Limits) -> Finding:
             remedy="order less, cancel a waiting order, or deposit",
         )
     return PASS
+
+
+def _of_close(proposal: Proposal, snapshot: Snapshot, limits: Limits) -> Finding:
+    instrument = snapshot.instrument
+    if instrument is None or not instrument.is_derivative or proposal.terms.reduce_only:
+        return PASS
+    funds = _funds(replace(proposal, closes=False), snapshot, limits)
+    return warn(
+        "close_opens_at_venue",
+        "this close of one portfolio opens at the venue, which nets all legs of the account",
+        observed="its margin is not known" if funds is None else funds.needed,
+        limit="" if funds is None else funds.free,
+        remedy="" if funds is not None and funds.needed <= funds.free else "the venue may refuse it: free some margin",
+    )
 
 
 def largest_value(proposal: Proposal, snapshot: Snapshot, limits: Limits) -> Decimal | None:
@@ -75,4 +104,4 @@ def _funds(proposal: Proposal, snapshot: Snapshot, limits: Limits) -> _Funds | N
     return _Funds(needed, snapshot.cash - snapshot.reserved_cash - money.settle_quotient(buffer, rate), asset)
 
 
-CONTROL = Control(34, "free cash or margin", judge, largest_value=largest_value)
+CONTROL = Control(34, "free cash or margin", judge, binds_close=True, largest_value=largest_value)
