@@ -27,7 +27,7 @@ from plimsoll.desk.protect import Protector
 from plimsoll.desk.reconcile_account import Reconciliation, reconcile_account
 from plimsoll.desk.recover import recover
 from plimsoll.desk.snapshot import leverage_of, strictest_halt
-from plimsoll.desk.supervise import supervise
+from plimsoll.desk.supervise import is_in_doubt, supervise
 from plimsoll.ledger import accounts, books, bots, keys
 from plimsoll.ledger.bots import BotRecord
 from plimsoll.ledger.log import json_text
@@ -178,9 +178,11 @@ class Replay:
                 await self._venue.on_bar(bar)
                 await self.ports.settled()
             await self._show(bar.close_quote())
-            await supervise(self.ports)
+            if is_in_doubt(self.ports):
+                await supervise(self.ports)
             await self.protector.look()
-            await self._let_open_again()
+            if self._resume_after is not None:
+                await self._let_open_again(self._resume_after)
             await self._decide(bar)
             count += 1
             progress = Progress(count, bar.end, bar.close)
@@ -259,11 +261,8 @@ class Replay:
         position: Position | None = self.ports.books.hot.get(keys.position(self._account.id, key))
         return position
 
-    async def _let_open_again(self) -> None:
+    async def _let_open_again(self, after: timedelta) -> None:
         # In a replay a set time may stand in for the person who opens a latched guard again.
-        after = self._resume_after
-        if after is None:
-            return
         episode = self.protector.episode
         if episode.status is not GuardStatus.LATCHED or episode.since is None:
             return

@@ -17,7 +17,7 @@ log = logger("supervise")
 
 async def supervise(ports: Ports) -> bool:
     """Compare with the venue if anything is in doubt, and say whether anything was. A silent venue is asked again."""
-    if ports.reconciled and not any(_is_in_doubt(ports, order) for order in _live(ports)):
+    if not is_in_doubt(ports):
         return False
     try:
         await reconcile_account(ports)
@@ -26,10 +26,9 @@ async def supervise(ports: Ports) -> bool:
     return True
 
 
-def _live(ports: Ports) -> list[Order]:
-    orders: list[Order] = ports.books.hot.shelf(keys.ORDER, ports.account_id)
-    return orders
-
-
-def _is_in_doubt(ports: Ports, order: Order) -> bool:
-    return order.state is OrderState.UNKNOWN or is_left_behind(ports, order)
+def is_in_doubt(ports: Ports) -> bool:
+    """Say whether the book, or the fate of an order, is in doubt."""
+    live: list[Order] = ports.books.hot.shelf(keys.ORDER, ports.account_id)
+    return not ports.reconciled or any(
+        order.state is OrderState.UNKNOWN or is_left_behind(ports, order) for order in live
+    )

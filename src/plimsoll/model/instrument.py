@@ -88,6 +88,8 @@ class Instrument:
         """
         if self.inverse:
             return money.settle_quotient(quantity * self.multiplier, price)
+        if self.multiplier == 1:  # nearly always, and this runs at every price
+            return money.settle_product(quantity, price)
         return money.settle_product(quantity, price, self.multiplier)
 
     def round_down_to_lot(self, quantity: Decimal) -> Decimal:
