@@ -62,7 +62,7 @@ async def close_position(
     """Send what is needed to bring a position to flat; safe to call again at any time.
 
     Shapes: `actor` is named for what is cancelled first; without one it is what triggered the close
-    Raises: StoreFailed (nothing was sent)
+    Raises: StoreFailed, CommitUnclear; a close may have been sent, and calling again adds only what is still missing
     """
     hot = ports.books.hot
     await _free_coins(ports, position, actor or triggered_by)
