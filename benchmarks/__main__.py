@@ -1,6 +1,8 @@
 """Run every benchmark, print the tables, and keep them in RESULTS.md.
 
-python -m benchmarks [--directory DIR]     DIR on the disk that the desk would use; a temporary folder by default
+python -m benchmarks [--directory DIR] [--minutes N]
+
+DIR lies on the disk that the desk would use; a temporary folder by default. N is how long memory is watched; 10.
 """
 
 import argparse
@@ -9,27 +11,35 @@ import sqlite3
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import bars, orders, trades, verdicts
+from benchmarks import bars, http_load, memory, orders, stream, trades, verdicts
 from benchmarks.disk import fdatasync_seconds
+from benchmarks.http_load import LoadFigures, median_of
+from benchmarks.http_server import WIDENED
+from benchmarks.stream import StreamFigures
 from plimsoll.runtime.logging import configure_logging
 from plimsoll.runtime.process import begin_process
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 RUNS = 3
+HTTP_CONNECTIONS = 64
 
 
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--directory", type=Path, default=None)
-    given: Path | None = parser.parse_args().directory
+    parser.add_argument("--minutes", type=float, default=10.0)
+    words = parser.parse_args()
     begin_process()
     configure_logging(json=False, level="WARNING", stream=sys.stderr, now=lambda: datetime.now(UTC))
-    with tempfile.TemporaryDirectory(dir=given, prefix="plimsoll-bench-") as name:
-        sections = [_head(), _disk(Path(name)), _trades(Path(name)), _orders(Path(name)), _rest(Path(name))]
+    with tempfile.TemporaryDirectory(dir=words.directory, prefix="plimsoll-bench-") as name:
+        place = Path(name)
+        sections = [_head(), _disk(place), _trades(place), _orders(place), _rest(place)]
+        sections += [_http(place), _stream(place), _memory(place, words.minutes)]
     text = "\n".join(sections)
     RESULTS.write_text(text)
     sys.stdout.write(text)
@@ -107,8 +117,95 @@ def _rest(directory: Path) -> str:
     )
 
 
+def _http(directory: Path) -> str:
+    lines = [
+        "## Over HTTP",
+        "",
+        f"{HTTP_CONNECTIONS} kept-alive connections from another process, each waiting for its answer. The desk is"
+        " served as `plimsoll up` serves it, on synthetic prices; an order is durable, at the desk and at its venue,"
+        f" before it is answered. Widened: {WIDENED}.",
+        "",
+        "Without a database: the same framework, server, door and models in the same layout, answering at once.",
+        "",
+        "| request | requests/s | without a database/s | ratio | p50 | p99 | p99 without a database |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for kind in ("LIMIT", "MARKET"):
+
+        def place(server: str, kind: str = kind) -> LoadFigures:
+            return http_load.measure_orders(server, _fresh(directory), kind, HTTP_CONNECTIONS, 6_000)
+
+        lines.append(_http_row(f"`POST /orders`, {kind.lower()}", place))
+
+    def read(server: str) -> LoadFigures:
+        return http_load.measure_positions(server, _fresh(directory), HTTP_CONNECTIONS, 4_000)
+
+    lines.append(_http_row(f"`GET /positions`, {len(http_load.SYMBOLS)} open", read))
+    return "\n".join([*lines, ""])
+
+
+def _http_row(name: str, measure: Callable[[str], LoadFigures]) -> str:
+    # By turns: what else the machine does meanwhile is done to both.
+    runs = [(measure("bare"), measure("desk")) for _ in range(RUNS)]
+    bare, desk = (median_of([run[side] for run in runs], lambda run: run.per_second) for side in (0, 1))
+    return (
+        f"| {name} | **{desk.per_second:,.0f}** | {bare.per_second:,.0f} | {desk.per_second / bare.per_second:.2f} |"
+        f" {desk.p50_milliseconds:.1f} ms | {desk.p99_milliseconds:.1f} ms | {bare.p99_milliseconds:.1f} ms |"
+    )
+
+
+def _stream(directory: Path) -> str:
+    lines = [
+        "## The stream",
+        "",
+        f"WebSockets of one account, all in the client's process; {stream.ORDERS_PER_SECOND} resting orders a second,"
+        f" two events each, then as many as {stream.CONNECTIONS} connections can place. Late is the time from an"
+        " event's own time, which lies before its commit, to its arrival; all had every event of the steady part.",
+        "",
+        "| subscribers | frames/s | late p50 | late p99 | an order p50 | p99 | at once: orders/s | p99 | frames/s |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for subscribers in (0, 200):
+        runs = [stream.measure(_fresh(directory), subscribers, 10, 3_000) for _ in range(RUNS)]
+        lines.append(_stream_row(median_of(runs, lambda run: run.burst.per_second)))
+    return "\n".join([*lines, ""])
+
+
+def _stream_row(figure: StreamFigures) -> str:
+    got = (
+        f"{figure.frames_per_second:,.0f} | {figure.p50_milliseconds:.1f} ms | {figure.p99_milliseconds:.1f} ms"
+        if figure.subscribers
+        else "– | – | –"
+    )
+    return (
+        f"| {figure.subscribers} | {got} | {figure.steady.p50_milliseconds:.1f} ms |"
+        f" {figure.steady.p99_milliseconds:.1f} ms | **{figure.burst.per_second:,.0f}** |"
+        f" {figure.burst.p99_milliseconds:.1f} ms | {figure.burst_frames_per_second:,.0f} |"
+    )
+
+
+def _memory(directory: Path, minutes: float) -> str:
+    if not memory.can_measure():
+        told = "Skipped: this machine has no /proc, which tells how much memory a process has."
+        sys.stderr.write(f"{told}\n")
+        return f"## Memory\n\n{told}\n"
+    figure = memory.measure(_fresh(directory), minutes)
+    lines = [
+        "## Memory",
+        "",
+        f"One run: a served desk under {memory.ORDERS_PER_SECOND} orders a second, half of them filled, half resting"
+        f" and taken back, with {memory.SUBSCRIBERS} subscribers; {figure.orders:,} orders, {figure.frames:,} frames.",
+        "",
+        "| after | resident |",
+        "| ---: | ---: |",
+        *(f"| {minute:g} min | **{mebibytes:.0f} MiB** |" for minute, mebibytes in figure.marks),
+    ]
+    return "\n".join([*lines, ""])
+
+
 def _fresh(directory: Path) -> Path:
     return Path(tempfile.mkdtemp(dir=directory))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -20,6 +20,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("PLIMSOLL_TEST_DATA") or ROOT.parent / "shared" / "data").resolve()
 NO_DATA = "real data is missing"
+NO_CHROMIUM = "no Chromium is installed"
 
 
 @pytest.fixture(scope="session")
@@ -31,11 +32,15 @@ def test_data() -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say loudly how many tests did not run for lack of data: a green line must not hide them."""
-    skipped = [report for report in terminalreporter.stats.get("skipped", []) if NO_DATA in str(report.longrepr)]
-    if skipped:
-        terminalreporter.section("REAL DATA MISSING", sep="!", yellow=True, bold=True)
-        terminalreporter.line(
-            f"{len(skipped)} tests did NOT run: no recorded data. Set PLIMSOLL_TEST_DATA=/path/to/data and run again.",
-            yellow=True,
-        )
+    """Say loudly how many tests did not run for lack of data or of a browser: a green line must not hide them."""
+    for reason, title, remedy in _SKIPPED_LOUDLY:
+        skipped = [report for report in terminalreporter.stats.get("skipped", []) if reason in str(report.longrepr)]
+        if skipped:
+            terminalreporter.section(title, sep="!", yellow=True, bold=True)
+            terminalreporter.line(f"{len(skipped)} tests did NOT run: {remedy} and run again.", yellow=True)
+
+
+_SKIPPED_LOUDLY = (
+    (NO_DATA, "REAL DATA MISSING", "no recorded data. Set PLIMSOLL_TEST_DATA=/path/to/data"),
+    (NO_CHROMIUM, "NO BROWSER", "the page was not looked at. Install Chromium (Debian: apt install chromium)"),
+)

@@ -14,35 +14,32 @@ from vulture import Vulture
 SCANNED = ("src", "tests", "tools", "benchmarks")
 REPORTED = ("src", "tools", "benchmarks")
 KINDS = frozenset({"class", "function", "import", "method", "property", "unreachable_code"})
-#: Called by name from outside: by Alembic, pytest, logging, SQLAlchemy's types and the event loop's base class.
+#: Called by name from outside: Alembic, pytest, logging, SQLAlchemy's types, the event loop, its protocols, uvicorn.
 CALLED_FROM_OUTSIDE = [
     *("upgrade", "downgrade", "pytest_*", "handleError", "process_bind_param", "process_result_value"),
     *("run_in_executor", "_write_to_self", "_process_events", "_run_once", "__lt__"),
     *("load_dialect_impl", "process_request", "settings_customise_sources"),
+    *("connection_made", "data_received", "connection_lost", "capture_signals"),
 ]
 #: Used by tests alone for now, each with its reason; a name that the product has come to use is told, too.
 AHEAD_OF_USE = {
-    "ThreadDriver": "the driver of a desk that runs by itself",
-    "TryAgain": "what a venue with a network raises; the desk catches its base",
-    "Wait": "what a venue with a limit of requests raises",
     "crash": "the crash sweep's hold on the loop",
     "create_from_template": "the quick way to a new book for tests and the simulation",
     "debt": "margin accounts and their interest",
     "fee_in": "how a test asks a position; its owner says how fees are kept",
     "freeze": "the crash sweep's hold on the loop",
-    "guard_episodes": "the view that the status page shows",
-    "last_signal": "what a bot's page shows of its strategy",
+    "isolated_liquidation_price": "for pockets of one position, which no venue of ours has yet",
     "of_account": "the positions of an account, for its page",
-    "preview": "what an order would be told, before it is placed",
-    "register_secret": "the keys of a venue",
-    "system_chance": "the chance of a live desk",
     "withdraw": "the paper venue's other direction",
     "write_policy": "limits that a person sets",
     "LinearSlippage": "a choice of the paper venue's rules",
     "SquareRootSlippage": "a choice of the paper venue's rules",
 }
-#: Registered by their decorator: commands, event listeners, fixtures, pydantic's validators.
-REGISTERED = ["@*.command", "@*.callback", "@*.listens_for", "@pytest.fixture", "@*validator", "@*.register"]
+#: Registered by their decorator: commands, routes, event listeners, fixtures, pydantic's validators.
+REGISTERED = [
+    *("@*.command", "@*.callback", "@*.listens_for", "@pytest.fixture", "@*validator", "@*.register"),
+    *("@*.get", "@*.post", "@*.delete", "@*.websocket"),
+]
 
 
 class Unused(NamedTuple):

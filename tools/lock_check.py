@@ -51,7 +51,9 @@ def check(root: Path) -> list[str]:
     dev = [need for need in groups["dev"] if isinstance(need, str)]
     run_pins, problems = read_lock(root / "requirements.lock")
     dev_pins, dev_problems = read_lock(root / "requirements-dev.lock")
-    problems += dev_problems
+    page_pins, page_problems = read_lock(root / "requirements-page.lock")
+    problems += dev_problems + page_problems
+    problems += unmet(groups["page"], page_pins, "requirements-page.lock")
     problems += unmet(run, run_pins, "requirements.lock")
     problems += unmet(run + dev, dev_pins, "requirements-dev.lock")
     problems += [

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
-from pydantic import ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from plimsoll.model.errors import PlimsollError
@@ -36,6 +36,17 @@ class Settings(BaseSettings):
     log_level: str = "WARNING"
     #: Log lines as JSON, for machines.
     log_json: bool = False
+    #: Where the desk is served, on 127.0.0.1; 0 takes any free port.
+    port: int = Field(default=8787, ge=0, le=65_535)
+    #: Where an account's prices come from when it is made: `live`, `synthetic` or `replay:FILE`. Without it: live where
+    #: an exchange answers, else synthetic.
+    prices: str | None = None
+    #: How often a user may ask the REST interface; closing and halting are never limited.
+    reads_per_second: int = Field(default=20, ge=1)
+    person_writes_per_minute: int = Field(default=60, ge=1)
+    key_writes_per_second: int = Field(default=50, ge=1)
+    #: Open the page in a browser at the start.
+    browser: bool = True
 
     @field_validator("data")
     @classmethod

@@ -224,7 +224,7 @@ def test_a_sweep_that_is_cut_short_reads_its_page_again_and_books_nothing_twice(
     async def story(desk: Desk) -> None:
         for number in range(4):
             await desk.paper.venue.place(approved(f"theirs {number}", Side.BUY, "0.01", SPOT))
-        desk.books.writes_left = 1  # the trades of the first page, and not its cursor
+        desk.books.writes_left = 2  # a look at the first page, and its trades; not its cursor
         with pytest.raises(StoreFailed):
             await sweep(desk.ports)
         desk.books.writes_left = None
@@ -265,8 +265,9 @@ def test_a_fill_while_the_questions_are_asked_is_no_difference(tmp_path: Path) -
     play(tmp_path, story)
 
 
-def test_an_account_that_never_stands_still_is_not_compared_and_nothing_opens(tmp_path: Path) -> None:
+def test_an_account_that_never_stands_still_is_not_compared_and_a_doubt_stays(tmp_path: Path) -> None:
     async def story(desk: Desk) -> None:
+        desk.ports.doubt("news was lost")
         count = 0
 
         async def somebody_buys() -> None:
@@ -474,7 +475,7 @@ def test_a_desk_that_closes_writes_what_waits_and_releases_both_books_even_after
 def test_the_log_is_a_notifier_too() -> None:
     with structlog.testing.capture_logs() as said:
         LogNotifier().tell(ACCOUNT, "warning", "something")
-    told = {"event": "told", "log_level": "info", "account": ACCOUNT, "severity": "warning", "message": "something"}
+    told = {"event": "told", "log_level": "warning", "account": ACCOUNT, "severity": "warning", "message": "something"}
     assert said == [{"room": "notify", **told}]
 
 

@@ -245,6 +245,7 @@ def test_beside_a_close_of_unknown_fate_nothing_is_sent_where_both_could_fill(tm
         assert len(desk.venue.placed) == 1
         await desk.wait(10)
         assert await resolve_unknown(desk.ports) == []
+        await desk.quote("50000")
         assert (await desk.close_it()).outcome is C.SENT
         assert desk.held() == 0
 
@@ -258,7 +259,7 @@ def test_a_close_that_the_venue_rejects_can_be_tried_again_in_the_same_episode(t
         await desk.buy("0.1")
         desk.venue.fates.extend([Sent.REJECTED, Sent.NOT_SENT])
         outcomes = [(await desk.close_it("one")).outcome for _ in range(3)]
-        assert outcomes == [C.SENT] * 3
+        assert outcomes == [C.REFUSED, C.REFUSED, C.SENT]
         assert desk.held() == 0
         assert desk.rows("SELECT intent_key FROM orders WHERE closes = 1") == [
             (f"close:{MAIN}:{PERPETUAL.id}:0:one:{attempt}",) for attempt in (1, 2, 3)
@@ -575,3 +576,20 @@ def test_the_halt_of_a_guard_is_not_lifted_behind_its_back(tmp_path: Path) -> No
 
 def test_the_standard_profile_is_what_these_tests_rest_on() -> None:
     assert (STANDARD.max_order_value, STANDARD.min_order_value) == (None, D(10))
+
+
+def test_a_close_that_the_venue_refused_is_not_told_as_sent(tmp_path: Path) -> None:
+    """The gate passed it, the venue said no: it is refused, and the position is still open."""
+
+    async def story(desk: Desk) -> None:
+        await desk.quote("50000")
+        await desk.buy("0.1")
+        desk.venue.fates.append(Sent.REJECTED)
+        closed = await desk.close_it()
+        assert closed.outcome is C.REFUSED
+        assert desk.held() == D("0.1")
+        again = await desk.close_it()
+        assert again.outcome is C.SENT
+        assert desk.held() == D(0)
+
+    play(tmp_path, story)

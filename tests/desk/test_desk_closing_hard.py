@@ -215,7 +215,7 @@ def test_only_a_price_in_time_makes_dust_of_what_is_left(tmp_path: Path, seconds
         await desk.quote("99")
         await desk.wait(seconds)
         report = await flatten(desk.ports, actor="user:1", reason="enough")
-        assert [result.outcome for result in report.results] == [C.DUST if flat else C.SENT]
+        assert [result.outcome for result in report.results] == [C.DUST if flat else C.REFUSED]
         assert report.is_flat is flat
 
     play(tmp_path, story, trades_in=DEAR, price="100")

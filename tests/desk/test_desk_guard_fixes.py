@@ -117,12 +117,25 @@ def test_one_good_tick_at_the_deadline_stands_no_countdown_down(tmp_path: Path) 
         assert isinstance(desk.guard.last, Reading)
         assert desk.guard.last.drawdown < D("0.18")
         assert desk.guard.episode.status is G.COUNTDOWN
-        await desk.quote(CRITICAL)
-        await desk.wait(2)
-        assert (desk.guard.episode.status, desk.held()) == (G.CLOSING, D(0))
+        await quotes(desk, CRITICAL, 4)
+        assert (desk.guard.episode.status, desk.held()) == (G.CLOSING, D(0)), "the second bad quote closes"
         await desk.wait(3)
 
     play(tmp_path, story)
+
+
+@pytest.mark.parametrize("fate", [Sent.REJECTED, Sent.NOT_SENT])
+def test_a_close_that_the_venue_refused_is_not_counted_as_closed(tmp_path: Path, fate: Sent) -> None:
+    async def story(desk: Desk) -> None:
+        await in_countdown(desk)
+        desk.venue.fates.append(fate)
+        await quotes(desk, CRITICAL, 10)
+        assert (desk.guard.episode.closed_count, desk.held()) == (0, D("1.9"))
+        await quotes(desk, CRITICAL, 4)
+        assert (desk.guard.episode.status, desk.guard.episode.closed_count, desk.held()) == (G.LATCHED, 1, D(0))
+        assert "1 closed" in desk.told.messages[-1][1]
+
+    play(tmp_path, story, trades_in=PERPETUAL)
 
 
 # Behind the latch -----------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from plimsoll.desk import place_order as use_case
 from plimsoll.desk.book_trades import hear, sweep
 from plimsoll.desk.halt import halt_for_broken_parity
-from plimsoll.desk.place_order import place_order, preview
+from plimsoll.desk.place_order import place_order, question_of, view_of
 from plimsoll.desk.reconcile_account import reconcile_account
 from plimsoll.desk.resolve_unknown import resolve_unknown
 from plimsoll.ledger import keys
@@ -20,7 +20,6 @@ from plimsoll.model.errors import CommandRefused, Refusal, TryAgain
 from plimsoll.model.ids import AccountId, ClientOrderId
 from plimsoll.model.order import OrderEvent, OrderState, Side, TimeInForce
 from plimsoll.model.venue import DedupeScope, OrderReport
-from plimsoll.risk.gate.verdict import Approved, Refused
 from plimsoll.store.connection import StoreFailed
 from plimsoll.venues.paper.rules import PaperRules
 from tests.builders.desk import ACCOUNT, Desk, Sent, play
@@ -182,23 +181,6 @@ def test_waiting_orders_are_counted_against_the_cash(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
-# Preview --------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("quantity", "kind"), [("0.01", Approved), ("1000", Refused)])
-def test_a_preview_says_what_the_gate_would_say_and_changes_nothing(tmp_path: Path, quantity: str, kind: type) -> None:
-    async def story(desk: Desk) -> None:
-        before, hot = desk.everything(), desk.ports.books.hot.snapshot()
-        verdict, snapshot = await preview(desk.ports, desk.intent(Side.BUY, quantity, key="mine"))
-        assert isinstance(verdict, kind)
-        assert snapshot.equity == D(100_000)
-        assert desk.everything() == before
-        assert desk.ports.books.hot.snapshot() == hot
-        assert (await desk.buy("0.01", key="mine")).approved, "a preview uses up no key"
-
-    play(tmp_path, story)
-
-
 # What the venue may say -----------------------------------------------------------------------------------------------
 
 
@@ -268,6 +250,7 @@ def test_the_settle_window_begins_when_we_gave_up_and_not_when_we_wrote(tmp_path
         await desk.wait(1)
         assert len(await resolve_unknown(desk.ports)) == 1, "the request is still on its way"
         await desk.wait(2)
+        await desk.quote("50000")
         assert await resolve_unknown(desk.ports) == []
         assert (desk.states(), desk.held()) == ([S.FILLED], D("0.01"))
 
@@ -572,7 +555,11 @@ def test_the_venues_own_dedupe_is_not_what_keeps_an_order_single(tmp_path: Path)
 def test_a_perpetual_is_bought_on_margin_and_counted_by_its_leverage(tmp_path: Path) -> None:
     async def story(desk: Desk) -> None:
         assert (await desk.buy("1")).approved
-        _verdict, snapshot = await preview(desk.ports, desk.intent(Side.BUY, "0.1"))
+        intent, view = desk.intent(Side.BUY, "0.1"), view_of(desk.ports)
+        asked = await desk.ports.books.write(
+            lambda draft: question_of(draft, desk.ports, intent, view, key_reused=False)
+        )
+        snapshot = asked.snapshot
         assert (snapshot.margin_used, snapshot.position_value, snapshot.has_load) == (D(25000), D(50000), True)
         assert snapshot.position_quantity == D(1)
 

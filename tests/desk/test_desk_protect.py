@@ -129,6 +129,8 @@ def test_a_countdown_stands_down_when_the_measure_is_back_by_the_hysteresis(tmp_
         assert (desk.guard.episode.status, desk.held()) == (G.WARNED, D("1.9"))
         assert state(desk) is TradingState.REDUCE_ONLY, "it still stands at 16 %"
         await desk.look("48000", after=301)
+        assert desk.guard.episode.status is G.WARNED, "one quote confirms nothing"
+        await desk.look("48000", after=2)
         assert (desk.guard.episode.status, state(desk)) == (G.CALM, TradingState.ACTIVE)
 
     play(tmp_path, story)

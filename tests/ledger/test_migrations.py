@@ -25,8 +25,9 @@ from plimsoll.ledger.database import (
     create_from_template,
     open_database,
 )
+from plimsoll.ledger.verify import verify
 from plimsoll.store.connection import StoreFailed
-from tests.builders.ledger import SPOT, Books, books_at, buy, paying, refusing
+from tests.builders.ledger import CHAIN_KEY, SPOT, Books, books_at, buy, paying, refusing
 
 FACTS = (*schema.FACTS, "audit_log")
 
@@ -216,3 +217,66 @@ def test_names_follow_the_convention(migrated: sqlite3.Connection) -> None:
                 assert line.startswith("CONSTRAINT "), f"{name}: {line}"
                 named += 1
     assert named > len(schema.metadata.tables)
+
+
+@pytest.fixture
+def books_of_the_first_release(written: sqlite3.Connection) -> sqlite3.Connection:
+    """Give books with facts in them, as the first release has left them."""
+    with alembic_config(written) as config:
+        command.downgrade(config, "0001")
+    return written
+
+
+NEW_IN_0002 = ("passwords", "sign_in_links", "sessions", "api_keys")
+
+
+def test_an_upgrade_keeps_what_the_first_release_wrote(
+    books_of_the_first_release: sqlite3.Connection, path: Path
+) -> None:
+    """0002 adds the ways in and touches no row; facts stay facts, and the desk opens."""
+    connection = books_of_the_first_release
+    before = rows_of(connection)
+    assert before["trades"]
+    assert not set(NEW_IN_0002) & set(before)
+    open_database(path)
+    after = rows_of(connection)
+    assert [after.pop(name) for name in NEW_IN_0002] == [[], [], [], []]
+    assert after == before
+    with pytest.raises(sqlite3.IntegrityError, match="trades holds facts"):
+        connection.execute("DELETE FROM trades")
+    books = books_at(path)
+    assert books.position(SPOT) is not None
+    books.close()
+    assert verify(path, CHAIN_KEY, None).ok
+
+
+def test_a_downgrade_drops_the_ways_in_and_nothing_of_the_book(written: sqlite3.Connection) -> None:
+    """With somebody signed in and a key in use."""
+    at = "2022-01-21T12:00:00.000000Z"
+    written.execute("INSERT INTO passwords VALUES (1, 'h', ?)", (at,))
+    written.execute("INSERT INTO sign_in_links VALUES (1, 'l', 1, 'h', ?, ?, NULL)", (at, at))
+    written.execute("INSERT INTO sessions VALUES (1, 's', 1, 'h', '', ?, ?, ?, NULL)", (at, at, at))
+    written.execute("INSERT INTO api_keys VALUES (1, 'k', 1, 'n', 'p', 'h', 1, 0, 0, NULL, ?, ?, NULL, NULL)", (at, at))
+    before = rows_of(written)
+    with alembic_config(written) as config:
+        command.downgrade(config, "0001")
+    assert rows_of(written) == {name: rows for name, rows in before.items() if name not in NEW_IN_0002}
+    database.upgrade(written)
+    assert rows_of(written) == {name: [] if name in NEW_IN_0002 else rows for name, rows in before.items()}
+
+
+def test_a_right_is_yes_or_no(written: sqlite3.Connection) -> None:
+    at = "2022-01-21T12:00:00.000000Z"
+    with pytest.raises(sqlite3.IntegrityError, match="ck_api_keys_rights"):
+        written.execute(
+            "INSERT INTO api_keys VALUES (1, 'k', 1, 'n', 'p', 'h', 1, 2, 0, NULL, ?, ?, NULL, NULL)", (at, at)
+        )
+
+
+def rows_of(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
+    """Read every table but Alembic's."""
+    return {
+        name: connection.execute(f"SELECT * FROM {name}").fetchall()
+        for name in tables(connection)
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)).fetchone()
+    }

@@ -21,13 +21,14 @@ NOON = datetime(2022, 1, 24, 12, 0, 0, 250, tzinfo=UTC)
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
     """Log as JSON into memory, and leave the process's logging as it was."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    root, ours = logging.getLogger(), logging.getLogger("plimsoll")
+    handlers, level, own = list(root.handlers), root.level, ours.level
     lines = io.StringIO()
     configure_logging(json=True, level="info", stream=lines, now=lambda: NOON)
     yield lines
     root.handlers[:] = handlers
     root.setLevel(level)
+    ours.setLevel(own)
     structlog.reset_defaults()
 
 
@@ -56,6 +57,65 @@ def test_lines_below_the_level_are_not_written(stream: io.StringIO) -> None:
     logger("desk").debug("quiet")
     logging.getLogger("some.library").debug("quiet")
     assert written(stream) == []
+
+
+@pytest.mark.parametrize("level", ["debug", "notset"])
+def test_at_debug_our_own_lines_are_written_and_no_library_s(stream: io.StringIO, level: str) -> None:
+    """What libraries tell at DEBUG is what passes through them: headers of a handshake, bodies, signatures."""
+    configure_logging(json=True, level=level, stream=stream, now=lambda: NOON)
+    logger("desk").debug("a detail")
+    for name in ("uvicorn.error", "websockets.server", "asyncio", "ccxt.base.exchange", "aiohttp", "some.library"):
+        library = logging.getLogger(name)
+        library.debug("< authorization: whatever")
+        assert not library.isEnabledFor(logging.DEBUG), "it need not even write them"
+    logging.getLogger("some.library").info("begun")
+    assert [line["event"] for line in written(stream)] == ["a detail", "begun"]
+
+
+def test_above_debug_a_level_is_everybody_s(stream: io.StringIO) -> None:
+    configure_logging(json=True, level="warning", stream=stream, now=lambda: NOON)
+    logger("desk").info("quiet")
+    logging.getLogger("some.library").info("quiet")
+    logging.getLogger("some.library").warning("loud")
+    assert [line["event"] for line in written(stream)] == ["loud"]
+
+
+KEY = "plim_" + "aB3-_" * 8 + "xyz"
+SESSION_TOKEN = "Zx9_-" * 8 + "abc"
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"< authorization: Bearer {KEY}",
+        f"< cookie: theme=dark; plimsoll={SESSION_TOKEN}; other=1",
+        f'set-cookie: __Host-plimsoll="{SESSION_TOKEN}"; Path=/; Secure',
+        f"headers=[(b'cookie', b'plimsoll={SESSION_TOKEN}'), (b'authorization', b'Bearer {KEY}')]",
+        f"plimsoll={SESSION_TOKEN},{KEY}",
+    ],
+)
+def test_a_token_that_nobody_registered_is_known_by_its_looks(stream: io.StringIO, text: str, as_json: bool) -> None:
+    """A key of an earlier start and a session's cookie, in a line of a library, a field, a traceback."""
+    configure_logging(json=as_json, level="INFO", stream=stream, now=lambda: NOON)
+    library = logging.getLogger()
+    library.warning("heard %s", text)
+    library.warning(text)
+    logger("edges").info(text, said=text, nested={text: [text]})
+    try:
+        raise RuntimeError(text)
+    except RuntimeError:
+        library.exception("it broke")
+    assert KEY not in stream.getvalue()
+    assert SESSION_TOKEN not in stream.getvalue()
+    assert stream.getvalue().count("***") >= 6
+    assert stream.getvalue().count("it broke") == 1
+
+
+def test_what_only_begins_like_a_token_is_left_as_it_is(stream: io.StringIO) -> None:
+    """The shown part of a key, by which people tell theirs apart; the name of the desk."""
+    logger("edges").info("plim_aB3-_x of plimsoll 0.1, theme=dark; plimsoll=")
+    assert written(stream)[0]["event"] == "plim_aB3-_x of plimsoll 0.1, theme=dark; plimsoll="
 
 
 def test_correlation_ids_end_with_their_block_and_stay_in_their_task(stream: io.StringIO) -> None:

@@ -18,6 +18,7 @@ from plimsoll.venues.paper.matching import (
     expires_at,
     fills_on_arrival,
     has_expired,
+    on_arrival,
     would_break_post_only,
 )
 from tests.builders.paper import MINUTE, SPOT, START
@@ -153,7 +154,13 @@ def test_a_post_only_stop_limit_never_takes() -> None:
 @pytest.mark.parametrize(
     ("moment", "age_s", "interval_s", "fills"),
     [
-        (Moment.LIVE, 3600, 60, True),
+        (Moment.LIVE, 5, None, True),
+        (Moment.LIVE, 6, None, False),
+        (Moment.LIVE, -1, None, True),  # a source whose clock is ahead
+        (Moment.LIVE, 5, 1, True),
+        (Moment.LIVE, 6, 1, False),
+        (Moment.LIVE, 90, 60, True),
+        (Moment.LIVE, 91, 60, False),
         (Moment.CLOSE, 0, 60, False),
         (Moment.OPEN, 0, 60, True),
         (Moment.OPEN, 89, 60, True),
@@ -164,10 +171,30 @@ def test_a_post_only_stop_limit_never_takes() -> None:
 def test_what_an_arriving_order_may_be_filled_at(
     moment: Moment, age_s: int, interval_s: int | None, fills: bool
 ) -> None:
-    """A live quote and a young open fill at once; a close never does."""
+    """A young live quote and a young open fill at once; an old one and a close never do."""
     interval = None if interval_s is None else timedelta(seconds=interval_s)
-    seen = quote("99", "101", moment)
-    assert fills_on_arrival(seen, START + timedelta(seconds=age_s), interval) is fills
+    seen, now = quote("99", "101", moment), START + timedelta(seconds=age_s)
+    assert fills_on_arrival(seen, now, interval) is fills
+    assert told(on_arrival(order("sell market"), seen, now, interval)) == ("99 slips taker" if fills else "-")
+
+
+@pytest.mark.parametrize(
+    ("words", "last_was_live", "last_was_a_close"),
+    [
+        ("buy market", "-", "-"),
+        ("buy market ioc", "canceled", "-"),
+        ("buy limit 105", "-", "-"),
+        ("buy limit 105 ioc", "canceled", "-"),
+        ("buy limit 105 fok", "canceled", "-"),
+        ("buy stop 101 ioc", "-", "-"),
+        ("buy stop 101 limit 105 fok", "-", "-"),
+    ],
+)
+def test_an_order_that_arrives_at_an_old_price(words: str, last_was_live: str, last_was_a_close: str) -> None:
+    """It waits for the next price; only what will not wait ends, and a recording's next price is at once."""
+    now = START + timedelta(hours=1)
+    assert told(on_arrival(order(words), quote("99", "101"), now, None)) == last_was_live
+    assert told(on_arrival(order(words), quote("99", "101", Moment.CLOSE), now, MINUTE)) == last_was_a_close
 
 
 def test_a_day_ends_at_midnight_utc() -> None:

@@ -154,7 +154,7 @@ def test_a_thread_may_write_the_books(tmp_path: Path) -> None:
         venue = PaperVenue(driver, INSTRUMENTS, SystemClock(), random.Random(0), PaperRules(), LIVE)
         await venue.open_account(ACCOUNT, "USDT")
         await venue.deposit(ACCOUNT, "USDT", D(100000), reference="start")
-        await venue.on_quote(Quote(SPOT.id, START, D(100), D(100), D(100)))
+        await venue.on_quote(Quote(SPOT.id, SystemClock().now(), D(100), D(100), D(100)))
         placed = await asyncio.gather(*(venue.place(approved(f"{n}", Side.BUY, "1", SPOT)) for n in range(100)))
         assert {answer.order.state for answer in placed} == {OrderState.FILLED}
         assert sorted(answer.trades[0].sequence for answer in placed) == list(range(1, 101))

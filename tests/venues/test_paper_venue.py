@@ -102,6 +102,48 @@ def test_limits_stops_and_times_in_force(books: Path) -> None:
     play(books, story)
 
 
+def test_after_an_outage_the_next_price_fills_and_never_the_last_one(books: Path) -> None:
+    """An hour without prices: a close, a limit and a reached stop wait, and get what the market is when it is back."""
+
+    async def story(world: PaperWorld) -> None:
+        await world.quote("50000")
+        await world.buy("entry", "0.03")
+        await world.clock.sleep_until(START + timedelta(hours=1))
+        close = await world.close_position("close", Side.SELL, "0.01", SPOT)
+        limit = await world.sell("limit", "0.01", price="29000")
+        stop = await world.sell("stop", "0.01", stop="50000")
+        assert [(placed.order.state, placed.trades) for placed in (close, limit, stop)] == [(OrderState.NEW, ())] * 3
+        assert await world.balance("BTC") == D("0.03")
+        await world.clock.sleep_until(START + timedelta(hours=2))
+        await world.quote("30000")
+        assert [await state(world, key) for key in ("close", "limit", "stop")] == [OrderState.FILLED] * 3
+        assert await prices_paid(world) == [D(50000), D(30000), D(29000), D(30000)]
+        assert await world.balance("BTC") == 0
+
+    play(books, story, rules=NO_COSTS)
+
+
+@pytest.mark.parametrize("at_once", [TimeInForce.IOC, TimeInForce.FOK])
+def test_what_will_not_wait_ends_when_the_last_price_is_old(books: Path, at_once: TimeInForce) -> None:
+    """It has taken nothing and holds nothing back, says why, and a later price finds nothing of it."""
+
+    async def story(world: PaperWorld) -> None:
+        await world.quote("100")
+        await world.clock.sleep_until(START + timedelta(seconds=5))
+        assert (await world.at_once("young", Side.BUY, "1", "100", at_once)).order.state is OrderState.FILLED
+        before = (await world.account()).balances
+        await world.clock.sleep_until(START + timedelta(seconds=6))
+        old = await world.at_once("old", Side.BUY, "1", "100", at_once)
+        assert (old.order.state, old.trades) == (OrderState.CANCELED, ())
+        assert old.order.reason == "not_filled: the last price is too old to fill it"
+        await world.quote("100")
+        assert await state(world, "old") is OrderState.CANCELED
+        assert (await world.account()).balances == before
+        assert [lock for lock in world.driver.hot.by_key("lock", ACCOUNT).values() if lock] == []
+
+    play(books, story, rules=NO_COSTS)
+
+
 # ---------------------------------------------------------------------------------------------- recorded prices
 
 

@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
 from plimsoll.bots import hold, signal_strategy
+from plimsoll.bots.params import Asked
 from plimsoll.bots.strategy import Strategy
 from plimsoll.model.errors import Illegal
 
@@ -55,3 +56,15 @@ def _offered(offer: EntryPoint, params: Mapping[str, str]) -> Strategy:
     if not isinstance(made, Strategy):
         raise Illegal("strategy", offer.name, f"{offer.value} has to give a strategy; it gave {type(made).__name__}")
     return made
+
+
+def parameters_of(name: str) -> Mapping[str, str]:
+    """Name a strategy's parameters, each with what it is where nothing is said.
+
+    A strategy of somebody else that reads its parameters in another way than by `Params` names none.
+
+    Raises: Illegal as `make_strategy` does
+    """
+    asked = Asked()
+    make_strategy(name, asked)
+    return asked.defaults

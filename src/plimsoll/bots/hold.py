@@ -74,6 +74,11 @@ class Hold:
             f" equity={money.decimal_text(view.equity)}",
         )
 
+    def waits_for(self, view: View) -> str:
+        """Say what keeps it from buying, empty when nothing does. Nothing changes."""
+        has_bought = self._held or view.position_quantity != 0 or view.last_trade_at is not None
+        return "It has bought, and holds." if has_bought else ""
+
     def warm(self, bar: Bar) -> None:
         """Learn nothing: the past has no say in holding."""
 

@@ -16,34 +16,31 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Protocol
 
 from plimsoll.bots.runner import Bot, BotRunner
-from plimsoll.bots.strategy import Strategy, View
+from plimsoll.bots.sight import Sight
+from plimsoll.bots.strategy import Strategy
 from plimsoll.desk.book_trades import listen
 from plimsoll.desk.place_order import place_order
 from plimsoll.desk.ports import Ports
 from plimsoll.desk.protect import Protector
 from plimsoll.desk.reconcile_account import Reconciliation, reconcile_account
 from plimsoll.desk.recover import recover
-from plimsoll.desk.snapshot import leverage_of, strictest_halt
 from plimsoll.desk.supervise import is_in_doubt, supervise
 from plimsoll.ledger import accounts, books, bots, keys
 from plimsoll.ledger.bots import BotRecord
 from plimsoll.ledger.log import json_text
-from plimsoll.model import money
-from plimsoll.model.account import Account, TradingState
+from plimsoll.model.account import Account
 from plimsoll.model.clock import parse_time, time_text
 from plimsoll.model.ids import InstrumentId
 from plimsoll.model.instrument import Instrument
 from plimsoll.model.money import decimal_text
 from plimsoll.model.order import Intent
-from plimsoll.model.position import Position
 from plimsoll.model.quote import Bar, Moment, Quote
 from plimsoll.risk.guards.drawdown import GuardStatus
 from plimsoll.risk.guards.reading import Reading
 from plimsoll.store.draft import Draft
-from plimsoll.venues.protocol import Venue
+from plimsoll.venues.protocol import ShownVenue
 
 PROGRESS = "replay_progress"
 #: The gate believes an instrument's rules for an hour.
@@ -51,22 +48,6 @@ REFRESH_EVERY = timedelta(minutes=30)
 
 
 _UNDER_WAY = (GuardStatus.COUNTDOWN, GuardStatus.CLOSING)
-
-
-class RecordedVenue(Venue, Protocol):
-    """A venue that is shown prices from outside."""
-
-    def wants(self, instrument_id: InstrumentId) -> bool:
-        """Say whether anybody waits for this instrument's prices."""
-
-    def see(self, quote: Quote) -> None:
-        """Take note of a quote while nobody waits."""
-
-    async def on_quote(self, quote: Quote) -> None:
-        """Show a quote to whoever waits."""
-
-    async def on_bar(self, bar: Bar) -> None:
-        """Show a closed bar's high and low to whoever waited when it began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +76,13 @@ def last_quote(progress: Progress, instrument_id: InstrumentId) -> Quote:
     return Quote(instrument_id, progress.end, progress.close, progress.close, progress.close, moment=Moment.CLOSE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What a bot sees of the books, as of one version of them."""
-
-    version: int
-    state: TradingState
-    quantity: Decimal
-    pending: bool
-    last_trade_at: datetime | None
-
-
 class Replay:
     """Drives one account and one bot through bars."""
 
     def __init__(
         self,
         ports: Ports,
-        venue: RecordedVenue,
+        venue: ShownVenue,
         record: BotRecord,
         strategy: Strategy,
         *,
@@ -131,12 +101,9 @@ class Replay:
         self._account: Account = ports.books.hot.get(keys.account(ports.account_id))
         self._instrument: Instrument = ports.books.hot.get(keys.instrument(record.instrument_id))
         bot = Bot(record.id, self._account.id, record.portfolio_id, self._account.user_id, self._instrument)
-        self._bot = BotRunner(bot, strategy, self._place, self._view, ports.clock)
+        sight = Sight(ports, self.protector, bot)
+        self._bot = BotRunner(bot, strategy, self._place, sight.look, ports.clock)
         self._refreshed_at: datetime | None = None
-        self._seen: _Seen | None = None
-        self._leverage = leverage_of(
-            ports.books.hot, self._account.id, self._instrument, accounts.limits_of(ports.books.hot, self._account)
-        )
 
     @property
     def progress(self) -> Progress | None:
@@ -225,41 +192,6 @@ class Replay:
 
     async def _place(self, intent: Intent) -> bool:
         return (await place_order(self.ports, intent)).approved
-
-    def _view(self) -> View:
-        hot, reading = self.ports.books.hot, self.protector.last
-        if self._seen is None or self._seen.version != hot.version:
-            self._seen = self._look_at_books()
-        seen = self._seen
-        return View(
-            now=self.ports.clock.now(),
-            account_state=seen.state,
-            account_currency=self._account.base_currency,
-            equity=reading.equity if isinstance(reading, Reading) else None,
-            position_quantity=seen.quantity,
-            pending=seen.pending,
-            last_trade_at=seen.last_trade_at,
-            instrument=self._instrument,
-            leverage=self._leverage,
-        )
-
-    def _look_at_books(self) -> "_Seen":
-        hot = self.ports.books.hot
-        with hot.lock:
-            halt, position = strictest_halt(hot, self._account), self._position()
-            pending = hot.get(keys.pending(self._account.id, self._instrument.id)) is not None
-            return _Seen(
-                hot.version,
-                TradingState.ACTIVE if halt is None else halt.state,
-                money.ZERO if position is None else position.quantity,
-                pending,
-                None if position is None or position.folded_to is None else position.folded_to[0],
-            )
-
-    def _position(self) -> Position | None:
-        key = (self._record.portfolio_id, self._instrument.id, 0, "")
-        position: Position | None = self.ports.books.hot.get(keys.position(self._account.id, key))
-        return position
 
     async def _let_open_again(self, after: timedelta) -> None:
         # In a replay a set time may stand in for the person who opens a latched guard again.

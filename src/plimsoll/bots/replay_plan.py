@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from plimsoll.bots.replay import RecordedVenue
 from plimsoll.desk.open_account import NewAccount, deposit, open_account
 from plimsoll.desk.ports import Ports
 from plimsoll.ledger import books, keys
@@ -21,6 +20,7 @@ from plimsoll.model.ids import AccountId, InstrumentId, PortfolioId, UserId
 from plimsoll.model.instrument import Instrument
 from plimsoll.model.quote import Fact, SourceFacts
 from plimsoll.store.draft import Draft
+from plimsoll.venues.protocol import ShownVenue
 
 PLAN = "replay_plan"
 DEPOSIT = "initial"
@@ -79,7 +79,7 @@ def plan_of(text: str) -> ReplayPlan:
     return ReplayPlan(**{**told, "params": params, "declares": tuple(told["declares"])})
 
 
-class AccountDoors(RecordedVenue, Protocol):
+class AccountDoors(ShownVenue, Protocol):
     """A venue that also opens accounts and takes money in."""
 
     async def open_account(self, account_id: AccountId, currency: str) -> None:

@@ -83,17 +83,29 @@ class BotRunner:
         Raises: whatever `place` raises; the strategy has then not acted, and the view says what became of the order
         """
         async with self._turn:
-            intent = self.decide(bar)
-            if intent is None:
-                return
-            try:
-                approved = await self._place(intent)
-            except BaseException:
-                # Refused, written or sent: we do not know. Nothing is repeated from here; a live or unknown order
-                # is pending in the next view, and a trade of it is in the ledger.
-                self._out = None
-                raise
-            self.told(intent, approved=approved)
+            await self._send(self.decide(bar))
+
+    async def ask(self, wish_for: Callable[[View], Wish | None]) -> None:
+        """Ask the strategy once more between two bars, in its turn, and place what comes of it.
+
+        Raises: whatever `place` raises, as `on_close`
+        """
+        async with self._turn:
+            invariant(self._out is None, "a bot hears the answer to its intent before it decides again")
+            view = self._view()
+            await self._send(self._take(wish_for(view), view))
+
+    async def _send(self, intent: Intent | None) -> None:
+        if intent is None:
+            return
+        try:
+            approved = await self._place(intent)
+        except BaseException:
+            # Refused, written or sent: we do not know. Nothing is repeated from here; a live or unknown order is
+            # pending in the next view, and a trade of it is in the ledger.
+            self._out = None
+            raise
+        self.told(intent, approved=approved)
 
     def decide(self, bar: Bar) -> Intent | None:
         """Evaluate a closed bar once, without waiting; an intent must be placed and its answer `told`.
@@ -104,7 +116,9 @@ class BotRunner:
         if not self._is_next(bar):
             return None
         view = self._view()
-        wish = self.strategy.on_close(bar, view)
+        return self._take(self.strategy.on_close(bar, view), view)
+
+    def _take(self, wish: Wish | None, view: View) -> Intent | None:
         if wish is None:
             return None
         # Asked again here, because a strategy of somebody else may not look.

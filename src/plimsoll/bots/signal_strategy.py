@@ -23,6 +23,7 @@ from plimsoll.bots.confirmation import (
     Confirmation,
     ConfirmationRules,
     ConfirmationState,
+    Waiting,
     after_signal,
     after_trade,
     may_act,
@@ -120,19 +121,45 @@ class SignalStrategy:
             return None
         self._clear_if_traded(view.last_trade_at)
         self._confirm(signal.side, end)
+        return self._wish(signal, end, view, forced=False, key=time_text(end))
+
+    def reconsider(self, view: View, *, forced: bool) -> Wish | None:
+        """Ask again what the last bar advised, at the hour of the view; `forced` skips the confirmation, nothing else.
+
+        Named by that hour: a decision of its own, which a refusal of the bar's does not speak for.
+        """
+        if self._last is None:
+            return None
+        self._clear_if_traded(view.last_trade_at)
+        return self._wish(self._last, view.now, view, forced=forced, key=f"asked:{time_text(view.now)}")
+
+    def waits_for(self, view: View) -> str:
+        """Say what keeps it from acting at the hour of the view, empty when nothing does. Nothing changes.
+
+        That the account may trade, and nothing is pending, is not asked here.
+        """
+        signal = self._last
+        if signal is None:
+            return "It has not seen enough closed bars to score one."
+        if signal.side is not Advice.HOLD and not _fits(_side_of(signal), _whole_lots(view)):
+            return "It holds its position already." if signal.side is Advice.BUY else "It holds nothing to sell."
+        confirmation = self._cleared_by(view.last_trade_at)
+        answer = may_act(confirmation, view.now, self.confirmation_rules, view.last_trade_at)
+        return answer.sentence if isinstance(answer, Waiting) else ""
+
+    def _wish(self, signal: Signal, at: datetime, view: View, *, forced: bool, key: str) -> Wish | None:
         if signal.side is Advice.HOLD:
             return None
-        side = Side.BUY if signal.side is Advice.BUY else Side.SELL
-        held = _whole_lots(view)
+        side, held = _side_of(signal), _whole_lots(view)
         if not _wanted(side, held, view):
             return None
-        answer = may_act(self._confirmation, end, self.confirmation_rules, view.last_trade_at)
+        answer = may_act(self._confirmation, at, self.confirmation_rules, view.last_trade_at, forced=forced)
         if not isinstance(answer, Acting):
             return None
-        key, context = f"{time_text(end)}:{side}", _context(signal)
+        name, context = f"{key}:{side}", _context(signal)
         if held:
-            return Wish(key, side, quantity=abs(held), reduce_only=True, context=context)
-        return Wish(key, side, quote_value=self.trade_size, context=context)
+            return Wish(name, side, quantity=abs(held), reduce_only=True, context=context)
+        return Wish(name, side, quote_value=self.trade_size, context=context)
 
     def warm(self, bar: Bar) -> None:
         signal = self._last = self._engine.on_close(bar.high, bar.low, bar.close)
@@ -167,10 +194,16 @@ class SignalStrategy:
             self._confirmation, self._since = moved, end
 
     def _clear_if_traded(self, last_trade_at: datetime | None) -> None:
+        cleared = self._cleared_by(last_trade_at)
+        if cleared is not self._confirmation:
+            self._confirmation, self._since = cleared, last_trade_at
+
+    def _cleared_by(self, last_trade_at: datetime | None) -> ConfirmationState:
         # The trade of an order that was filled late, or that we crashed before hearing of.
         confirming = self._confirmation
         if isinstance(confirming, Confirmation) and last_trade_at is not None and last_trade_at >= confirming.since:
-            self._confirmation, self._since = after_trade(confirming), last_trade_at
+            return after_trade(confirming)
+        return confirming
 
 
 def _whole_lots(view: View) -> Decimal:
@@ -181,10 +214,19 @@ def _whole_lots(view: View) -> Decimal:
     return money.ZERO if abs(lots) < view.instrument.min_quantity else lots
 
 
+def _side_of(signal: Signal) -> Side:
+    return Side.BUY if signal.side is Advice.BUY else Side.SELL
+
+
 def _wanted(side: Side, held: Decimal, view: View) -> bool:
+    return _fits(side, held) and (view.may_close if held else view.may_open)
+
+
+def _fits(side: Side, held: Decimal) -> bool:
+    """Say whether a side opens where nothing is held, or closes what is; nothing adds, and nothing goes short."""
     if held == 0:
-        return side is Side.BUY and view.may_open
-    return (held > 0) == (side is Side.SELL) and view.may_close
+        return side is Side.BUY
+    return (held > 0) == (side is Side.SELL)
 
 
 def _context(signal: Signal) -> str:

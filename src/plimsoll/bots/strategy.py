@@ -117,3 +117,19 @@ class Strategy(Protocol):
 
     def acted(self, side: Side, at: datetime) -> None:
         """Hear that the last wish was approved; how much of it was filled is the ledger's to say."""
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A strategy that can say why it waits."""
+
+    def waits_for(self, view: View) -> str:
+        """Say what keeps it from acting at the hour of the view, empty when nothing does. Nothing changes."""
+
+
+@runtime_checkable
+class Reconsiders(Protocol):
+    """A strategy that can be asked again between two bars."""
+
+    def reconsider(self, view: View, *, forced: bool) -> Wish | None:
+        """Decide anew on the bars it has seen, at the hour of the view; `forced` skips its patience, nothing else."""

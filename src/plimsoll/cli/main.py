@@ -6,17 +6,22 @@ names field, value and remedy; a traceback is a mistake of ours.
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
+from plimsoll.bootstrap import DataDirectory
+from plimsoll.bootstrap.sources import wanted
 from plimsoll.cli import look, stop
 from plimsoll.cli.commands import LIFTABLE, STOPPING, Done
 from plimsoll.cli.prepare import SYNTHETIC, SYNTHETIC_BARS, ReplayWords, prepare
 from plimsoll.cli.replay import Interrupted, interrupted_line, replay
 from plimsoll.cli.report import show
+from plimsoll.cli.served_commands import LINK
 from plimsoll.cli.words import (
+    DISTRIBUTION,
     DONE,
     NOT_DONE,
     WRONG_USE,
@@ -26,9 +31,11 @@ from plimsoll.cli.words import (
     RootOptions,
     enter,
     print_json,
+    read_settings,
     say,
 )
 from plimsoll.desk.halt import MANUAL
+from plimsoll.edges.listen import HOST
 from plimsoll.market.candles import BadRecording
 from plimsoll.model.account import TradingState
 from plimsoll.model.errors import Illegal, InvariantBroken, PlimsollError
@@ -47,6 +54,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+user_app = typer.Typer(help="People of the desk.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(user_app, name="user")
 
 
 @app.callback()
@@ -58,6 +67,35 @@ def root(
 ) -> None:
     """Read what stands before the command's name."""
     context.obj = RootOptions(config, log_level, log_json)
+
+
+@app.command("up")
+def up_command(  # noqa: PLR0917  typer makes an option of each
+    context: typer.Context,
+    port: Annotated[int | None, typer.Option(help="Of 127.0.0.1 (PLIMSOLL_PORT, 8787); 0 takes any.")] = None,
+    prices: Annotated[
+        str | None, typer.Option(metavar="live|synthetic|replay:FILE", help="Where a new account's prices come from.")
+    ] = None,
+    symbol: Annotated[str | None, typer.Option(help="What replay:FILE holds, such as BTC/USDT:USDT.")] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the page.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Start the desk: a paper account with prices, the REST interface, and the page."""
+    from plimsoll.cli.up import UpWords, rates_of, up  # noqa: PLC0415  the server takes half a second that no other command needs
+
+    settings = read_settings(context, data=data, port=port, prices=prices, browser=False if no_browser else None)
+    asked = None if settings.prices is None else wanted(settings.prices, symbol)
+    words = UpWords(settings.port, asked, settings.browser, version(DISTRIBUTION), rates_of(settings))
+    up(DataDirectory(settings.data.absolute()), words)
+
+
+@user_app.command("link")
+def link_command(context: typer.Context, data: DataOption = None, json: JsonOption = False) -> None:
+    """Make a one-time sign-in link for the owner; it also chooses a new password."""
+    settings = read_settings(context, data=data)
+    words = {"url": f"http://{HOST}:{settings.port}"}
+    done = stop.command(DataDirectory(settings.data.absolute()), LINK, words)
+    _answer(done, json=json, shown_by=stop.show_link)
 
 
 @app.command("replay")
@@ -137,10 +175,10 @@ def halt_command(  # noqa: PLR0917  typer makes an option of each
         raise Illegal("state", state, "lift a halt, or set one: leave out --state or --lift")
     if source not in LIFTABLE or (source != MANUAL and not lift):
         raise Illegal("source", source, f"a person may lift {' or '.join(LIFTABLE)}, with --lift")
-    wanted = TradingState.REDUCE_ONLY if state is None else state.upper()
-    if wanted not in STOPPING:
+    chosen = TradingState.REDUCE_ONLY if state is None else state.upper()
+    if chosen not in STOPPING:
         raise Illegal("state", state, f"choose one of {', '.join(STOPPING).lower()}")
-    words = {"lift": True, "source": source} if lift else {"state": str(wanted), "reason": reason}
+    words = {"lift": True, "source": source} if lift else {"state": str(chosen), "reason": reason}
     done = stop.command(directory, "halt", words)
     _answer(done, json=json, shown_by=stop.show_halt)
 

@@ -1,6 +1,7 @@
 """`plimsoll halt` and `plimsoll flatten`: to the desk that runs, or as the desk when none does."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 
 from plimsoll.bootstrap import DataDirectory, DeskIsRunning, take_the_desk
@@ -84,6 +85,12 @@ def show_halt(done: Done) -> None:
     else:
         say(f"{done.answer['state']} is in force. Orders taken back: {len(_list(done, 'cancelled'))}.")
     _show_failures_and_halts(done)
+
+
+def show_link(done: Done) -> None:
+    """Tell a person the link."""
+    say("Open it in a browser within 30 minutes; it works once:")
+    sys.stdout.write(f"{done.answer['url']}\n")
 
 
 def show_flatten(done: Done) -> None:

@@ -1,6 +1,7 @@
 """What is typed: the options that every command knows, how its answer is written, and how a refusal is told.
 
 stdout carries the answer and nothing else; what is meant for a person at work (progress, warnings, logs) is on stderr.
+Nothing in an answer commands the terminal that shows it: reasons, names and labels come from whoever holds a key.
 """
 
 import json
@@ -22,7 +23,10 @@ from plimsoll.model.clock import SystemClock, time_text
 from plimsoll.model.errors import PlimsollError
 from plimsoll.model.money import decimal_text
 from plimsoll.runtime.logging import configure_logging
-from plimsoll.settings import load_settings
+from plimsoll.settings import Settings, load_settings
+
+#: What the package is called where packages are listed.
+DISTRIBUTION = "plimsoll-desk"
 
 DONE = 0
 NOT_DONE = 1
@@ -35,7 +39,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JS
 
 
 class NoDesk(PlimsollError, ValueError):
-    """There is no desk here: name its folder with --data, or make one with `plimsoll replay`."""
+    """There is no desk here: name its folder with --data, or make one with `plimsoll up`."""
 
     def __init__(self, directory: DataDirectory) -> None:
         super().__init__(f"data = {str(directory.path)!r}: {type(self).__doc__}")
@@ -68,8 +72,16 @@ def enter(context: typer.Context, data: Path | None) -> DataDirectory:
 
     Raises: BadSetting
     """
+    return DataDirectory(read_settings(context, data=data).data.absolute())
+
+
+def read_settings(context: typer.Context, **flags: object) -> Settings:
+    """Read the settings, with the flags of a command, and start the log.
+
+    Raises: BadSetting
+    """
     root = context.obj if isinstance(context.obj, RootOptions) else RootOptions()
-    flags = {"data": data, "log_level": root.log_level, "log_json": root.log_json}
+    flags = {**flags, "log_level": root.log_level, "log_json": root.log_json}
     settings = load_settings(flags, os.environ, root.config)
     configure_logging(
         json=settings.log_json,
@@ -77,7 +89,7 @@ def enter(context: typer.Context, data: Path | None) -> DataDirectory:
         stream=cast("TextIO", _CurrentStderr()),
         now=SystemClock().now,
     )
-    return DataDirectory(settings.data.absolute())
+    return settings
 
 
 def plain(value: object) -> object:
@@ -97,17 +109,20 @@ def plain(value: object) -> object:
 
 def print_json(answer: object) -> None:
     """Write the answer as JSON, whole, and nothing beside it."""
-    sys.stdout.write(json.dumps(plain(answer), indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(plain(answer), indent=2, ensure_ascii=False)
+    # The same value for a machine, and nothing that a terminal obeys; the line breaks left are those between fields.
+    spelt = (sign if sign.isprintable() or sign == "\n" else json.dumps(sign)[1:-1] for sign in text)
+    sys.stdout.write("".join(spelt) + "\n")
 
 
 def say(line: str) -> None:
-    """Tell a person at work something, on stderr."""
-    sys.stderr.write(line + "\n")
+    """Tell a person at work something, one line on stderr."""
+    sys.stderr.write(_harmless(line) + "\n")
 
 
 def print_table(title: str, names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Show rows: drawn on a terminal, else as plain columns that any tool can cut."""
-    texts = [[_cell(cell) for cell in row] for row in rows]
+    title, texts = _harmless(title), [[_cell(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
         table = Table(title=title, title_justify="left", title_style="bold")
         for name in names:
@@ -125,4 +140,11 @@ def _cell(value: object) -> str:
     told = plain(value)
     if told is None:
         return "–"
-    return "yes" if told is True else "no" if told is False else str(told)
+    return "yes" if told is True else "no" if told is False else _harmless(str(told))
+
+
+def _harmless(text: str) -> str:
+    """Spell out what a terminal would obey, or a reader would not see: escapes, line breaks, turned writing."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

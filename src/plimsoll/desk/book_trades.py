@@ -12,7 +12,7 @@ from functools import partial
 from plimsoll.desk.order_news import contradicted
 from plimsoll.desk.ports import Ports
 from plimsoll.ledger import keys, orders
-from plimsoll.ledger.book_trade import Booking, book_trades
+from plimsoll.ledger.book_trade import Booking, book_trades, is_repetition
 from plimsoll.ledger.log import Note, tell, write_note
 from plimsoll.model.clock import time_text
 from plimsoll.model.errors import UnknownOutcome, WorldFailure, invariant
@@ -30,6 +30,8 @@ log = logger("book_trades")
 
 #: A unit stays short; a longer page is booked in pieces, and the cursor moves with the last.
 TRADES_A_UNIT = 40
+#: Looking whether a trade is there writes nothing.
+TRADES_A_LOOK = 100
 
 #: A venue that does not know an order's state (UNKNOWN) says nothing by it.
 _HEARD = {
@@ -165,8 +167,9 @@ async def sweep(ports: Ports) -> int:
     while True:
         cursor: int = ports.books.hot.get(keys.trade_cursor(ports.account_id)) or 0
         page = await ports.venue.trades_since(ports.account_id, cursor)
-        for start in range(0, len(page.trades), TRADES_A_UNIT):
-            done = await book(ports, page.trades[start : start + TRADES_A_UNIT])
+        news = await _without_repetitions(ports, page.trades)
+        for start in range(0, len(news), TRADES_A_UNIT):
+            done = await book(ports, news[start : start + TRADES_A_UNIT])
             new += sum(booking is Booking.BOOKED for booking in done)
         if page.cursor != cursor:
             # After the trades, never before: a crash in between reads the page again, and it is all duplicates.
@@ -174,6 +177,20 @@ async def sweep(ports: Ports) -> int:
         if page.complete:
             return new
         invariant(page.cursor != cursor, "a page that is not the last one leads on to another")
+
+
+async def _without_repetitions(ports: Ports, page: Sequence[TradeReport]) -> list[TradeReport]:
+    # Nearly all of a page was booked with the answers to its orders. Those are left out in few and cheap looks: a desk
+    # that is filled faster than it sweeps would sweep for ever.
+    news: list[TradeReport] = []
+    for start in range(0, len(page), TRADES_A_LOOK):
+        look = partial(_not_booked, page[start : start + TRADES_A_LOOK])
+        news += await ports.books.write(look)
+    return news
+
+
+def _not_booked(reports: Sequence[TradeReport], draft: Draft) -> list[TradeReport]:
+    return [report for report in reports if not is_repetition(draft, report)]
 
 
 def _move_cursor(account_id: AccountId, cursor: int, draft: Draft) -> None:

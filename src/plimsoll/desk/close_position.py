@@ -57,11 +57,12 @@ class CloseResult:
 
 
 async def close_position(
-    ports: Ports, position: Position, *, episode: str, triggered_by: str, actor: str | None = None
+    ports: Ports, position: Position, *, episode: str, triggered_by: str, actor: str | None = None, reason: str = ""
 ) -> CloseResult:
     """Send what is needed to bring a position to flat; safe to call again at any time.
 
-    Shapes: `actor` is named for what is cancelled first; without one it is what triggered the close
+    Shapes: `actor` is named for what is cancelled first; without one it is what triggered the close. `reason` is kept
+            with the order, as the context that it came of
     Raises: StoreFailed, CommitUnclear; a close may have been sent, and calling again adds only what is still missing
     """
     hot = ports.books.hot
@@ -100,14 +101,20 @@ async def close_position(
             terms=terms,
             triggered_by=triggered_by,
             made_at=ports.clock.now(),
+            signal_context=reason,
             allow_repeat=True,
             closes_leg=not reduces_net,
         )
         ports.close_attempts[series] = attempt + 1
         answer = await _place_unless_tried(ports, intent)
         if answer is not None:
-            return CloseResult(current, CloseOutcome.SENT if answer.approved else CloseOutcome.REFUSED, answer)
+            return CloseResult(current, CloseOutcome.SENT if _was_taken(answer) else CloseOutcome.REFUSED, answer)
     raise AssertionError("the count of attempts has no end")
+
+
+def _was_taken(answer: OrderAnswer) -> bool:
+    """Say whether a close is on its way: the gate passed it, and the venue did not say no to it."""
+    return answer.order is not None and answer.order.state not in (OrderState.REJECTED, OrderState.EXPIRED)
 
 
 def left_to_close(

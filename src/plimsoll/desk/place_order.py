@@ -20,7 +20,7 @@ from datetime import datetime
 
 from plimsoll.desk.halt import halt_for_broken_parity
 from plimsoll.desk.order_news import contradicted, order_event, write_order_note
-from plimsoll.desk.ports import Ports
+from plimsoll.desk.ports import Doors, Ports
 from plimsoll.desk.snapshot import MarketView, remember_order, take_snapshot
 from plimsoll.ledger import accounts, keys, orders, verdicts
 from plimsoll.ledger.book_trade import book_trade
@@ -34,8 +34,9 @@ from plimsoll.model.ids import ClientOrderId
 from plimsoll.model.order import IllegalTransition, Intent, Order, OrderEvent, OrderState
 from plimsoll.risk.gate.controls import CONTROLS
 from plimsoll.risk.gate.parity import compare_with_wire
-from plimsoll.risk.gate.snapshot import Snapshot, propose
+from plimsoll.risk.gate.snapshot import Proposal, Snapshot, propose
 from plimsoll.risk.gate.verdict import Approved, Refused, Verdict, judge
+from plimsoll.risk.limits import Limits
 from plimsoll.runtime.logging import bind_correlation, logger
 from plimsoll.store.connection import CommitUnclear
 from plimsoll.store.draft import Draft
@@ -67,6 +68,16 @@ class OrderAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What the gate is asked: a proposal, what is known of its account at that moment, and what is allowed there."""
+
+    account: Account
+    proposal: Proposal
+    snapshot: Snapshot
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
 class _Admission:
     given: GivenVerdict
     order: Order | None
@@ -80,9 +91,10 @@ class _Admission:
 async def place_order(ports: Ports, intent: Intent) -> OrderAnswer:
     """Take an intent through the gate and, if it passes, to the venue.
 
-    Refuses: an intent key that was used before with another body
+    Refuses: an intent key that was used before with another body; everything but closes while the desk stops
     Raises:  CommandRefused; StoreFailed or CommitUnclear: ask again with the same key, which answers what became of it
     """
+    _refuse_while_stopping(ports, intent)
     wish = (intent.user_id, intent.key)
     ports.placing[wish] += 1
     try:
@@ -91,6 +103,20 @@ async def place_order(ports: Ports, intent: Intent) -> OrderAnswer:
         ports.placing[wish] -= 1
         if not ports.placing[wish]:
             del ports.placing[wish]
+
+
+def _refuse_while_stopping(ports: Ports, intent: Intent) -> None:
+    closes = intent.terms.reduce_only or intent.closes_leg
+    if ports.doors is Doors.OPEN or (ports.doors is Doors.CLOSING and closes):
+        return
+    raise CommandRefused(
+        Refusal(
+            "desk_stopping",
+            "the desk is being stopped; nothing was written",
+            observed=intent.key,
+            remedy="ask again with the same key when it is up again",
+        )
+    )
 
 
 async def _place(ports: Ports, intent: Intent) -> OrderAnswer:
@@ -116,19 +142,6 @@ async def _place(ports: Ports, intent: Intent) -> OrderAnswer:
         ports.doubt(f"an order was left on its way: {type(failure).__name__}")
         raise
     return OrderAnswer(order.client_order_id, order, admission.given.checks_json)
-
-
-async def preview(ports: Ports, intent: Intent) -> tuple[Verdict, Snapshot]:
-    """Ask the gate what it would say, and change nothing."""
-    market = view_of(ports)
-
-    def look(draft: Draft) -> tuple[Verdict, Snapshot]:
-        before = verdicts.find(draft, intent)
-        reused = before is not None and before.body_hash != verdicts.body_hash(intent)
-        return _judge(draft, ports, intent, market, key_reused=reused)
-
-    answer: tuple[Verdict, Snapshot] = await ports.books.write(look)
-    return answer
 
 
 def view_of(ports: Ports) -> MarketView:
@@ -192,6 +205,15 @@ def _refuse_reused_key(
 def _judge(
     draft: Draft, ports: Ports, intent: Intent, market: MarketView, *, key_reused: bool
 ) -> tuple[Verdict, Snapshot]:
+    asked = question_of(draft, ports, intent, market, key_reused=key_reused)
+    return judge(asked.proposal, asked.snapshot, asked.limits, CONTROLS), asked.snapshot
+
+
+def question_of(draft: Draft, ports: Ports, intent: Intent, market: MarketView, *, key_reused: bool) -> Question:
+    """Put together what the gate is asked about an intent, by whoever places it and by whoever only previews it.
+
+    Raises: CommandRefused for an account that is not this one
+    """
     account: Account | None = draft.get(keys.account(intent.account_id))
     if account is None or account.id != ports.account_id:
         raise CommandRefused(Refusal("account_unknown", "there is no such account", observed=str(intent.account_id)))
@@ -199,7 +221,7 @@ def _judge(
     snapshot = take_snapshot(draft, intent, market, account, limits, key_reused=key_reused)
     client_order_id = ids.client_order_id(ports.desk_code, intent.account_id, intent.user_id, intent.key)
     proposal = propose(intent, client_order_id, snapshot, limits.market_slack_ratio)
-    return judge(proposal, snapshot, limits, CONTROLS), snapshot
+    return Question(account, proposal, snapshot, limits)
 
 
 def _write_pending(draft: Draft, ports: Ports, approved: Approved, now: datetime) -> Order:

@@ -5,20 +5,33 @@ from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import Enum, auto
 from typing import Any, Protocol
 
 from plimsoll.market.board import PriceBoard
 from plimsoll.model import money
 from plimsoll.model.account import TradingState
 from plimsoll.model.clock import Clock
-from plimsoll.model.ids import AccountId, Ids, IntentKey, UserId
+from plimsoll.model.ids import AccountId, Ids, InstrumentId, IntentKey, UserId
 from plimsoll.model.position import PositionKey
 from plimsoll.risk.guards.reading import Sighting
+from plimsoll.risk.guards.sights import Track
 from plimsoll.runtime.logging import logger
 from plimsoll.store.drivers import Driver
 from plimsoll.venues.protocol import Venue
 
 log = logger("ports")
+
+
+class Doors(Enum):
+    """Which intents are still taken."""
+
+    #: All of them; the gate judges.
+    OPEN = auto()
+    #: The desk stops: what is meant to close is still sent, nothing else.
+    CLOSING = auto()
+    #: Nothing is taken any more.
+    SHUT = auto()
 
 
 class Notifier(Protocol):
@@ -35,7 +48,9 @@ class LogNotifier:
         self._log = logger("notify")
 
     def tell(self, account_id: AccountId, severity: str, message: str) -> None:
-        self._log.info("told", account=account_id, severity=severity, message=message)
+        # The log is the only channel that is always there: what people must know is said as loudly as it is.
+        say = {"info": self._log.info, "warning": self._log.warning}.get(severity, self._log.critical)
+        say("told", account=account_id, severity=severity, message=message)
 
 
 @dataclass(slots=True)
@@ -67,12 +82,16 @@ class Ports:
     peak_seen: Decimal = money.ZERO
     #: Values above it that a second look must confirm.
     higher_seen: Sighting | None = None
+    #: What looks found on the board in the last seconds: a guard acts on two quotes, not on two looks at one.
+    quotes_seen: dict[InstrumentId, Track] = field(default_factory=dict)
     #: The breaks that people were told of last, and what the note of that comparison said; nothing is said twice.
     breaks_told: frozenset[str] = frozenset()
     sync_told: dict[str, str] = field(default_factory=dict)
     #: Intents somebody here is placing now, by their user: a key is its user's own. A PENDING order of no such intent
     #: was left behind, and nobody waits for it.
     placing: Counter[tuple[UserId, IntentKey]] = field(default_factory=Counter)
+    #: What `place_order` still takes; a desk that stops lets nothing begin that it could not end.
+    doors: Doors = Doors.OPEN
     #: A person's halt that the database did not take; the gate obeys it beside those that are written.
     memory_state: TradingState = TradingState.ACTIVE
     #: The next attempt of each (position, episode) that is being closed; a restart begins anew and finds the old ones.

@@ -27,7 +27,7 @@ from plimsoll.model.money import decimal_text
 from plimsoll.model.position import Position
 from plimsoll.risk.gate.verdict import percent
 from plimsoll.risk.guards.drawdown import DrawdownGuard, Episode, GuardAction, GuardStatus, GuardStep, Suspicion
-from plimsoll.risk.guards.reading import Blind, Reading
+from plimsoll.risk.guards.reading import CONFIRM_AFTER, Blind, Reading
 from plimsoll.risk.limits import Limits
 from plimsoll.runtime.logging import logger
 from plimsoll.store.draft import Draft
@@ -37,6 +37,8 @@ log = logger("protect")
 SOURCE = "guard:drawdown"
 LOOK_AGAIN = timedelta(seconds=1)
 RETRY_CLOSE = timedelta(seconds=2)
+#: A market that goes on telling prices bears out or clears up what was seen well before.
+TELL_DOUBT_AFTER = 2 * CONFIRM_AFTER
 #: How often equity is written down when nothing else asks for it.
 SNAPSHOT_EVERY = timedelta(seconds=10)
 
@@ -86,18 +88,25 @@ class Protector:
         #: One look, or one person, at a time: what is decided rests on an episode that nobody changes meanwhile.
         self._turn = asyncio.Lock()
         self._snapshot_at: datetime | None = None
-        #: A first, unconfirmed sight of a breach; a restart looks anew.
+        #: An unconfirmed sight of a breach; a restart looks anew.
         self._suspicion: Suspicion | None = None
         self.last: Reading | Blind | None = None
         self._batch = _Batch()
         #: The highest peak that was handed over to the books; None before the first.
         self._peak_written: Decimal | None = None
         #: People know that something is open although the guard is latched, and that the watch of a countdown fails.
-        self._told_open = self._told_failing = False
+        self._told_open = self._told_failing = self._told_doubt = False
+        #: Looks that act on what was decided: closing, cancelling, telling.
+        self._acting = 0
 
     @property
     def episode(self) -> Episode:
         return guarding.episode_of(self._ports.books.hot, self._ports.account_id, guarding.DRAWDOWN)
+
+    @property
+    def is_acting(self) -> bool:
+        """Say whether something is being closed right now; who stops the desk waits for that."""
+        return self._acting > 0
 
     async def look(self) -> None:
         """Take one reading and do what follows from it.
@@ -114,13 +123,15 @@ class Protector:
 
     async def close(self) -> None:
         """Stop watching; the episode stays in the books for the next process."""
-        if self._watch is not None:
-            self._watch.cancel()
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.cancel()
+            await asyncio.wait((watch,))
 
     async def lift(self, actor: str) -> None:
         """Open a latched or warned guard again, on a person's word: the peak starts anew from today's value.
 
-        Refuses: a guard that is not shut, or an account that cannot be valued now
+        Refuses: a guard that is not shut, or an account that cannot be valued now, or by one quote alone
         """
         async with self._turn:
             await self._lift(actor)
@@ -132,18 +143,26 @@ class Protector:
         reading = await value_now(self._ports)
         if isinstance(reading, Blind):
             raise CommandRefused(Refusal("blind", f"the account cannot be valued: {reading.why}"))
-        now = self._ports.clock.now()
-        step = DrawdownGuard(self._limits()).lifted(episode, now)
-        self._ports.peak_seen, self._ports.higher_seen = reading.nav, None
-        self._peak_written, self._suspicion = reading.nav, None
-        await self._ports.books.write(lambda draft: self._write(draft, step, reading, actor, rebase=True))
+        if reading.at_least is None:
+            # A bad tick as the new peak would have every honest price after it closed at.
+            why = "the account's value rests on quotes that no second quote bears out yet: try again in some seconds"
+            raise CommandRefused(Refusal("blind", why))
+        peak = reading.at_least.nav
+        step = DrawdownGuard(self._limits()).lifted(episode, self._ports.clock.now())
+        self._ports.peak_seen, self._ports.higher_seen = peak, None
+        self._peak_written, self._suspicion = peak, None
+        await self._ports.books.write(lambda draft: self._write(draft, step, reading, actor, peak=peak))
 
     async def _take_reading(self) -> GuardStatus:
         async with self._turn:
             step, reading = await self._decide()
         # Acting may wait for a slow venue; the next look does not wait for that, and finds what is on its way.
         if step.actions:
-            await self._act(step)
+            self._acting += 1
+            try:
+                await self._act(step)
+            finally:
+                self._acting -= 1
         elif isinstance(reading, Reading):
             self._remember(reading)
         return step.episode.status
@@ -162,10 +181,12 @@ class Protector:
         flat, under_way = self._still_open() if is_shut else (False, False)
         guard = DrawdownGuard(book_view(ports).limits)
         step = guard.check_drawdown(before, reading, flat=flat, under_way=under_way, now=reading.at)
-        self._suspicion = step.episode.suspicion
         self._tell_open(step.episode.status is GuardStatus.LATCHED and not flat and not step.actions)
         if step.actions:
-            await ports.books.write(lambda draft: self._write(draft, step, reading, SOURCE, rebase=False))
+            await ports.books.write(lambda draft: self._write(draft, step, reading, SOURCE))
+        # Behind the write: a decision that could not be written is confirmed still, and made again at the next look.
+        self._suspicion = step.episode.suspicion
+        self._tell_doubt(step.episode, reading)
         return step, reading
 
     def _tell_blind(self, blind: Blind) -> None:
@@ -177,6 +198,20 @@ class Protector:
             self._ports.tell("warning", f"BLIND: {blind.why}")
         elif is_armed and episode.deadline is not None and blind.at >= episode.deadline:
             self._ports.tell("critical", f"BLIND: the countdown is over and nothing can be closed yet: {blind.why}")
+
+    def _tell_doubt(self, episode: Episode, reading: Reading | Blind) -> None:
+        # What only one quote says is not acted on, and people are told when the market leaves it at that one.
+        suspicion = episode.suspicion
+        if suspicion is None:
+            self._told_doubt = False
+            return
+        if self._told_doubt or isinstance(reading, Blind):
+            return
+        # A countdown is in doubt from its end on, however often what is seen changes.
+        if reading.at - (episode.deadline or suspicion.at) >= TELL_DOUBT_AFTER:
+            self._told_doubt = True
+            seen = f"drawdown {percent(reading.drawdown)}, equity {decimal_text(reading.equity)}"
+            self._ports.tell("warning", f"SUSPICIOUS: {seen}, and no second quote bears it out: nothing is done yet")
 
     def _tell_open(self, is_open: bool) -> None:
         # A late fill, or a person at the broker: told once, and closed only when it loses (`drawdown`, rule 6).
@@ -224,7 +259,9 @@ class Protector:
             nav = replace(nav, peak=highest.peak, peak_at=highest.at)
         guarding.write_nav(draft, account_id, replace(nav, last=last.nav), last.at)
 
-    def _write(self, draft: Draft, step: GuardStep, reading: Reading | Blind, actor: str, *, rebase: bool) -> None:
+    def _write(
+        self, draft: Draft, step: GuardStep, reading: Reading | Blind, actor: str, *, peak: Decimal | None = None
+    ) -> None:
         account_id, now = self._ports.account_id, self._ports.clock.now()
         episode, limits = step.episode, self._limits()
         if GuardAction.LATCH in step.actions and isinstance(reading, Reading):
@@ -235,9 +272,9 @@ class Protector:
         guarding.write_episode(draft, account_id, guarding.DRAWDOWN, episode, threshold)
         if isinstance(reading, Reading):
             self._write_readings([reading], draft)
-            if rebase:
+            if peak is not None:
                 nav = guarding.nav_of(draft, account_id)
-                guarding.write_nav(draft, account_id, replace(nav, peak=reading.nav, peak_at=now), now)
+                guarding.write_nav(draft, account_id, replace(nav, peak=peak, peak_at=now), now)
         details = _details(step, reading)
         for action in step.actions:
             if action in _STATES:

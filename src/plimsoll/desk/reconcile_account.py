@@ -15,16 +15,19 @@ from plimsoll.desk.book_trades import hear_order, sweep
 from plimsoll.desk.ports import Ports
 from plimsoll.desk.resolve_unknown import resolve_unknown
 from plimsoll.ledger import keys, orders, trades
+from plimsoll.ledger.keys import ChainHead
 from plimsoll.ledger.log import Note, tell, write_note
 from plimsoll.model.account import Account
 from plimsoll.model.event import Event, EventKind
-from plimsoll.model.ids import InstrumentId
+from plimsoll.model.ids import AccountId, InstrumentId
 from plimsoll.model.instrument import Instrument
+from plimsoll.model.order import OrderState
 from plimsoll.model.trade import TradeKey, TradeReport
 from plimsoll.reconcile.compare import LedgerView, Moved, VenueView, compare
 from plimsoll.reconcile.decide import AdoptOrder, Decision, LookUpOrder, OpenBreak, SweepTrades, decide
 from plimsoll.runtime.logging import logger
 from plimsoll.store.draft import Draft
+from plimsoll.store.hot import Memory
 from plimsoll.venues.protocol import OrderNotFound
 
 log = logger("reconcile_account")
@@ -85,13 +88,17 @@ async def reconcile_account(ports: Ports) -> Reconciliation:
             break
         for look_up in look_ups:
             await _look_up(ports, look_up)
-    # News that was lost behind the last question is in neither side of the comparison.
-    ports.reconciled = result.may_open and ports.doubts == doubts
+    if result.compared or ports.doubts != doubts:
+        # News that was lost behind the last question is in neither side of the comparison. An account that is never
+        # still long enough to be compared keeps its last word; who attends it doubts that word when it grows old.
+        ports.reconciled = result.may_open and ports.doubts == doubts
     await _write_down(ports, result)
     return result
 
 
 async def _compare(ports: Ports, *, swept: bool) -> tuple[Decision, ...] | None:
+    """Ask, compare, decide; None while the account moves, at the venue or in the book."""
+    noted = _notes(ports.books.hot, ports.account_id)
     before = await ports.venue.account(ports.account_id)
     cursor: int = ports.books.hot.get(keys.trade_cursor(ports.account_id)) or 0
     page = await ports.venue.trades_since(ports.account_id, cursor)
@@ -100,15 +107,32 @@ async def _compare(ports: Ports, *, swept: bool) -> tuple[Decision, ...] | None:
     if not page.complete:
         return None  # more than a page came in meanwhile: sweep again first
     # One unit reads the book and what of the page it has: the stream may book a fill at any moment between two.
-    ours, instruments, unbooked = await ports.books.write(partial(_ledger_side, ports, page.trades))
+    side = await ports.books.write(partial(_ledger_side, ports, page.trades, noted))
+    if side is None:
+        return None
+    ours, instruments, unbooked = side
     theirs = VenueView(before, open_orders, page.trades, unbooked, cursor, before.cursor, after.cursor)
     found = compare(ours, theirs, instruments)
     return None if isinstance(found, Moved) else decide(found, swept=swept)
 
 
+def _notes(memory: Memory, account_id: AccountId) -> int:
+    """Count what was written of an account: every order, fill and movement of its money leaves a note in its chain."""
+    head: ChainHead | None = memory.get(keys.chain(account_id))
+    return 0 if head is None else head.seq
+
+
 def _ledger_side(
-    ports: Ports, page: Sequence[TradeReport], draft: Draft
-) -> tuple[LedgerView, dict[InstrumentId, Instrument], frozenset[TradeKey]]:
+    ports: Ports, page: Sequence[TradeReport], noted: int, draft: Draft
+) -> tuple[LedgerView, dict[InstrumentId, Instrument], frozenset[TradeKey]] | None:
+    """Read the book; None when it moved since the venue was asked, or an order is on its way there.
+
+    An order that was sent behind the venue's last answer, or filled behind it, would look like one that it lost.
+    """
+    if _notes(draft, ports.account_id) != noted or any(
+        order.state is OrderState.PENDING for order in orders.live(draft, ports.account_id)
+    ):
+        return None
     account: Account = draft.get(keys.account(ports.account_id))
     instruments = {instrument.id: instrument for instrument in draft.shelf(keys.INSTRUMENTS_OF, account.broker)}
     positions: dict[InstrumentId, Decimal] = defaultdict(Decimal)

@@ -19,7 +19,16 @@ from plimsoll.model.venue import VenueFacts
 from plimsoll.risk.gate.snapshot import Snapshot
 from plimsoll.risk.gate.verdict import leverage_cap
 from plimsoll.risk.limits import Limits
-from plimsoll.risk.valuation import Holdings, Prices, Valuation, rate_of, value_account
+from plimsoll.risk.valuation import (
+    NOTHING_BOUND,
+    Bound,
+    Holdings,
+    Prices,
+    Valuation,
+    bound_in,
+    rate_of,
+    value_account,
+)
 from plimsoll.store.draft import Draft
 from plimsoll.store.hot import Memory
 
@@ -54,14 +63,14 @@ def leverage_of(memory: Memory, account_id: AccountId, instrument: Instrument, l
     return min(limits.unset_leverage, leverage_cap(instrument, limits)) if chosen is None else chosen
 
 
-def holdings_of(memory: Memory, account: Account, limits: Limits, *, also: str | None = None) -> Holdings:
-    """Read what an account has, with the instruments that price it, and `also` one more asset.
+def holdings_of(memory: Memory, account: Account, limits: Limits, *, also: Iterable[str] = ()) -> Holdings:
+    """Read what an account has, with the instruments that price it, and `also` some more assets.
 
     On the published state the caller holds its lock.
     """
     positions: list[tuple[Position, Instrument]] = []
     leverages: dict[InstrumentId, Decimal] = {}
-    assets: dict[str, None] = {} if also is None else {also: None}
+    assets: dict[str, None] = dict.fromkeys(also)
     for position in memory.shelf(keys.POSITION, account.id):
         if position.quantity == 0:
             continue
@@ -92,7 +101,7 @@ def take_snapshot(
 ) -> Snapshot:
     """Put together everything that the gate may look at."""
     instrument: Instrument | None = draft.get(keys.instrument(intent.terms.instrument_id))
-    holdings = holdings_of(draft, account, limits, also=None if instrument is None else instrument.cash_asset)
+    holdings = holdings_of(draft, account, limits, also=() if instrument is None else (instrument.cash_asset,))
     prices = Prices(market.quotes, market.now, max_price_age(limits, market.source))
     worth = value_account(holdings, prices)
     state, state_source = _state(draft, intent, market, account)
@@ -138,6 +147,8 @@ def take_snapshot(
         last_same_at=last_same_order(draft, intent, limits.repeat_window, market.now),
         parity_difference=market.parity_difference,
         session_open=None,
+        cash_bound=_bound(worth, None if instrument is None else instrument.cash_asset, holdings, prices),
+        coins_bound=_bound(worth, None if instrument is None else instrument.base, holdings, prices),
     )
 
 
@@ -178,6 +189,11 @@ def _pending(draft: Draft, account_id: AccountId, intent: Intent) -> _PendingSum
 
 def _balance(holdings: Holdings, asset: str | None) -> Decimal:
     return sum((amount for name, amount in holdings.balances if name == asset), money.ZERO)
+
+
+def _bound(worth: Valuation, asset: str | None, holdings: Holdings, prices: Prices) -> Bound | None:
+    # Most accounts hold no derivative, and this runs for every order.
+    return bound_in(asset, holdings, prices) if worth.has_derivatives and asset is not None else NOTHING_BOUND
 
 
 def _reserved(draft: Draft, account_id: AccountId, asset: str | None) -> Decimal:

@@ -28,7 +28,10 @@ async def supervise(ports: Ports) -> bool:
 
 def is_in_doubt(ports: Ports) -> bool:
     """Say whether the book, or the fate of an order, is in doubt."""
+    return not ports.reconciled or bool(orders_in_doubt(ports))
+
+
+def orders_in_doubt(ports: Ports) -> list[Order]:
+    """List the orders whose fate is not known, and those that nobody is placing any more."""
     live: list[Order] = ports.books.hot.shelf(keys.ORDER, ports.account_id)
-    return not ports.reconciled or any(
-        order.state is OrderState.UNKNOWN or is_left_behind(ports, order) for order in live
-    )
+    return [order for order in live if order.state is OrderState.UNKNOWN or is_left_behind(ports, order)]

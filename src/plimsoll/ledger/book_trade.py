@@ -67,6 +67,12 @@ def book_trades(draft: Draft, reports: Sequence[TradeReport], now: datetime, act
     return done
 
 
+def is_repetition(draft: Draft, report: TradeReport) -> bool:
+    """Say whether a report tells what is booked already: booking it would change nothing."""
+    before = trades.find(draft, report) if report.revision == 0 else None
+    return before is not None and _same_fact(before.report, report)
+
+
 def book_trade(draft: Draft, report: TradeReport, now: datetime) -> Booking:
     """Book one report; the caller writes the unit's note."""
     if report.revision > 0:

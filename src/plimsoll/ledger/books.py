@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from plimsoll.ledger import accounts, bots, cash, guarding, keys, log, orders, positions
+from plimsoll.ledger import accounts, bots, cash, guarding, keys, log, orders, people, positions
 from plimsoll.ledger.keys import ChainHead
-from plimsoll.ledger.queries import NUMBERED
+from plimsoll.ledger.queries import NUMBERED, NUMBERED_BY_DESK
 from plimsoll.ledger.schema import WRITE_ORDER
 from plimsoll.model.account import Scope, TradingState
 from plimsoll.model.clock import parse_time
@@ -37,6 +37,7 @@ class LedgerBooks:
         heads = connection.find("all_heads", ())
         hot[HEADS] = Heads(int(heads[0][1] or 0), int(heads[0][2] or 0)) if heads else Heads()
         _load_people_and_things(hot, connection)
+        _load_ways_in(hot, connection)
         _load_books(hot, connection)
         _load_risk(hot, connection)
         _load_counters(hot, connection)
@@ -61,9 +62,23 @@ def _load_people_and_things(hot: Hot, connection: WriterConnection) -> None:
         hot[keys.metadata_at(instrument.id)] = parse_time(str(row[-1]))
     for row in connection.find("all_bots", ()):
         bot = bots.from_row(row)
-        hot[keys.bot(bot.id)] = bot
+        owner = hot[keys.portfolio(bot.portfolio_id)].user_id
+        hot[keys.bot(bot.id)] = hot[keys.bot_of(owner, bot.id)] = bot
+        hot[("id", "bots")] = bot.id  # they come in the order of their ids
     for row in connection.find("all_meta", ()):
         hot[keys.meta(str(row[0]))] = str(row[1])
+
+
+def _load_ways_in(hot: Hot, connection: WriterConnection) -> None:
+    for row in connection.find("all_passwords", ()):
+        password = people.password_from_row(row)
+        hot[keys.password(password.user_id)] = password
+    for row in connection.find("live_sign_in_links", ()):
+        hot.update(people.places(keys.SIGN_IN_LINK, people.link_from_row(row)))
+    for row in connection.find("live_sessions", ()):
+        hot.update(people.places(keys.SESSION, people.session_from_row(row)))
+    for row in connection.find("live_api_keys", ()):
+        hot.update(people.places(keys.API_KEY, people.key_from_row(row)))
 
 
 def _load_books(hot: Hot, connection: WriterConnection) -> None:
@@ -103,7 +118,8 @@ def _load_counters(hot: Hot, connection: WriterConnection) -> None:
     for table in NUMBERED:
         largest = [connection.find(f"max_{table}_id", (account_id,))[0][0] for account_id in account_ids]
         hot[("id", table)] = max((int(number) for number in largest if number is not None), default=0)
-    hot[("id", "risk_policies")] = int(connection.find("max_policy_id", ())[0][0] or 0)
+    for table in NUMBERED_BY_DESK:
+        hot[("id", table)] = int(connection.find(f"max_{table}_id", ())[0][0] or 0)
     for account_id in (0, *account_ids):
         for seq, link in connection.find("chain_head", (account_id,)):
             hot[keys.chain(account_id)] = ChainHead(int(seq or 0), str(link))

@@ -5,8 +5,12 @@ from dataclasses import dataclass, replace
 
 from plimsoll.ledger import keys
 from plimsoll.ledger.log import json_text
+from plimsoll.model.account import Portfolio
 from plimsoll.model.ids import InstrumentId, PortfolioId
 from plimsoll.store.draft import Draft, Row
+
+#: The highest number that a bot has.
+_NUMBER = ("id", "bots")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,11 @@ class BotRecord:
 def write(draft: Draft, bot: BotRecord) -> None:
     """Write a bot as it stands now."""
     bot = replace(bot, params=tuple(sorted(bot.params)), state=tuple(sorted(bot.state)))  # as it is read back
+    owner: Portfolio = draft.get(keys.portfolio(bot.portfolio_id))
     draft.put(keys.bot(bot.id), bot)
+    draft.put(keys.bot_of(owner.user_id, bot.id), bot)
+    if bot.id > (draft.get(_NUMBER) or 0):
+        draft.put(_NUMBER, bot.id)
     cells = (
         bot.id,
         bot.portfolio_id,

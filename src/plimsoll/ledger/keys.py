@@ -14,11 +14,27 @@ from plimsoll.store.hot import HotKey
 USER, ACCOUNT, PORTFOLIO, INSTRUMENT = "user", "account", "portfolio", "instrument"
 ORDER, POSITION, BALANCE, HALT, BOT, META = "order", "position", "balance", "halt", "bot", "meta"
 POLICY, PENDING, MAIN_PORTFOLIO, INSTRUMENTS_OF = "policy", "pending", "main", "instruments_of"
-RECENT_ORDER = "recent_order"
+RECENT_ORDER, BOTS_OF = "recent_order", "bots_of"
+#: What a token stands for; these are also the nouns under which the tokens' hashes are found.
+SIGN_IN_LINK, SESSION, API_KEY = "sign_in_link", "session", "api_key"
 
 
 def user(user_id: UserId) -> HotKey:
     return (USER, user_id)
+
+
+def password(user_id: UserId) -> HotKey:
+    return ("password", user_id)
+
+
+def with_token(noun: str, user_id: UserId, uid: str) -> HotKey:
+    """Name a link, a session or an API key, which stand together by their user."""
+    return (noun, user_id, uid)
+
+
+def token(noun: str, token_hash: str) -> HotKey:
+    """In memory only: which link, session or API key has a token of this hash."""
+    return ("token", noun, token_hash)
 
 
 def account(account_id: AccountId) -> HotKey:
@@ -69,6 +85,11 @@ def halt(scope: Scope, scope_id: int, source: str) -> HotKey:
 
 def bot(bot_id: int) -> HotKey:
     return (BOT, bot_id)
+
+
+def bot_of(user_id: UserId, bot_id: int) -> HotKey:
+    """In memory only: the bots of one user, for listing."""
+    return (BOTS_OF, user_id, bot_id)
 
 
 def chain(account_id: AccountId | int) -> HotKey:
@@ -157,7 +178,9 @@ IN_MEMORY_ONLY = frozenset(
         "chain_key",
         "main",
         "instruments_of",
+        "bots_of",
         "spot_pair",
+        "token",
     }
 )
 

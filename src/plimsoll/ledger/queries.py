@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from functools import cache
 
-from sqlalchemy import Select, Table, bindparam, func, literal_column, select
+from sqlalchemy import Select, String, Table, bindparam, func, literal_column, select, type_coerce
 from sqlalchemy.dialects import sqlite
 
 from plimsoll.ledger.schema import (
     accounts,
+    api_keys,
     audit_log,
     balances,
     bots,
@@ -21,10 +22,13 @@ from plimsoll.ledger.schema import (
     meta,
     nav,
     orders,
+    passwords,
     portfolios,
     positions,
     risk_breaches,
     risk_policies,
+    sessions,
+    sign_in_links,
     trade_cursors,
     trades,
     users,
@@ -37,6 +41,7 @@ LIVE_STATES = tuple(state for state in OrderState if not state.is_final)
 
 _WHOLE_TABLES: tuple[Table, ...] = (
     users,
+    passwords,
     accounts,
     portfolios,
     instruments,
@@ -54,6 +59,13 @@ _WHOLE_TABLES: tuple[Table, ...] = (
 #: Tables whose row ids the scribe hands out; at start it goes on from each account's largest.
 _NUMBERED: tuple[Table, ...] = (orders, verdicts, risk_breaches, trades, cash_lines, equity_snapshots)
 NUMBERED = tuple(table.name for table in _NUMBERED)
+
+#: What has a token and an end. The ended ones stay on the disk and are not read again.
+_ENDING: tuple[Table, ...] = (sign_in_links, sessions, api_keys)
+
+#: Tables numbered over the whole desk.
+_NUMBERED_BY_DESK: tuple[Table, ...] = (risk_policies, *_ENDING)
+NUMBERED_BY_DESK = tuple(table.name for table in _NUMBERED_BY_DESK)
 
 
 def _by(table: Table, *columns: str) -> Select[tuple[object, ...]]:
@@ -79,7 +91,14 @@ _STATEMENTS: dict[str, Select[tuple[object, ...]]] = {
     .where(audit_log.c.account_id == bindparam("account_id"))
     .order_by(audit_log.c.seq.desc())
     .suffix_with("LIMIT 1"),
-    "max_policy_id": select(func.max(risk_policies.c.id)),
+    # Somebody at the door: who he says he is, and whether he has come in from there before.
+    "user_by_name": _by(users, "name"),
+    "session_from": select(sessions.c.id)
+    .where(sessions.c.user_id == bindparam("user_id"), sessions.c.origin == bindparam("origin"))
+    .where(type_coerce(sessions.c.created_at, String) >= bindparam("since"))
+    .suffix_with("LIMIT 1"),
+    **{f"live_{table.name}": select(table).where(table.c.ended_at.is_(None)).order_by(table.c.id) for table in _ENDING},
+    **{f"max_{table.name}_id": select(func.max(table.c.id)) for table in _NUMBERED_BY_DESK},
     **{
         f"max_{table.name}_id": select(func.max(table.c.id)).where(table.c.account_id == bindparam("account_id"))
         for table in _NUMBERED

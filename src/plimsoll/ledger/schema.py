@@ -44,6 +44,68 @@ users = Table(
     CheckConstraint("role IN ('admin', 'trader', 'viewer')", name="role"),
 )
 
+#: Apart from `users`, whose rows travel.
+passwords = Table(
+    "passwords",
+    metadata,
+    Column("user_id", Integer, ForeignKey("users.id"), primary_key=True, autoincrement=False),
+    Column("hash", String, nullable=False),
+    Column("changed_at", Utc, nullable=False),
+)
+
+sign_in_links = Table(
+    "sign_in_links",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("uid", String, nullable=False, unique=True),
+    Column("user_id", Integer, ForeignKey("users.id"), nullable=False),
+    #: SHA-256 of the token, which itself is nowhere.
+    Column("token_hash", String, nullable=False, unique=True),
+    Column("created_at", Utc, nullable=False),
+    Column("expires_at", Utc, nullable=False),
+    #: Used, or followed by a newer one.
+    Column("ended_at", Utc),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("uid", String, nullable=False, unique=True),
+    Column("user_id", Integer, ForeignKey("users.id"), nullable=False),
+    Column("token_hash", String, nullable=False, unique=True),
+    Column("origin", String, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("last_seen_at", Utc, nullable=False),
+    Column("expires_at", Utc, nullable=False),
+    Column("ended_at", Utc),
+    #: From where somebody has signed in before.
+    Index("ix_sessions_origin", "user_id", "origin", "created_at"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("uid", String, nullable=False, unique=True),
+    Column("user_id", Integer, ForeignKey("users.id"), nullable=False),
+    Column("name", String, nullable=False),
+    #: How the secret begins.
+    Column("prefix", String, nullable=False),
+    Column("token_hash", String, nullable=False, unique=True),
+    Column("may_read", Integer, nullable=False),
+    Column("may_trade", Integer, nullable=False),
+    Column("may_admin", Integer, nullable=False),
+    #: Ids of the only portfolios it may touch; null for all of the user's.
+    Column("portfolios_json", String),
+    Column("created_at", Utc, nullable=False),
+    Column("expires_at", Utc, nullable=False),
+    Column("last_used_at", Utc),
+    #: Revoked.
+    Column("ended_at", Utc),
+    CheckConstraint("may_read IN (0, 1) AND may_trade IN (0, 1) AND may_admin IN (0, 1)", name="rights"),
+)
+
 accounts = Table(
     "accounts",
     metadata,
@@ -423,6 +485,10 @@ FACTS = ("verdicts", "risk_breaches", "trades", "cash_lines")
 #: The order in which a group is written: who is pointed at comes first, the log and the events last.
 WRITE_ORDER = (
     "users",
+    "passwords",
+    "sign_in_links",
+    "sessions",
+    "api_keys",
     "accounts",
     "portfolios",
     "instruments",

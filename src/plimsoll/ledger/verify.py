@@ -405,20 +405,22 @@ class _OrderNote:
 def _order_notes(book: _Book) -> dict[tuple[AccountId, ClientOrderId], list[_OrderNote]]:
     """Collect what the chain says of each order, in its order."""
     notes: defaultdict[tuple[AccountId, ClientOrderId], list[_OrderNote]] = defaultdict(list)
-    for account_id, name, note in book.read(schema.audit_log, _order_note):
-        if note is not None:
+    for account_id, names, note in book.read(schema.audit_log, _order_note):
+        for name in names:
             notes[account_id, name].append(note)
     return notes
 
 
-def _order_note(row: Row) -> tuple[AccountId, ClientOrderId, _OrderNote | None]:
+def _order_note(row: Row) -> tuple[AccountId, Sequence[ClientOrderId], _OrderNote]:
     account_id, seq, _at, _actor, entity, key, _action, details, _link = row
-    note = None
+    names, told = "", dict[str, str]()
     if entity == "ORDER":
-        told: dict[str, str] = json.loads(str(details))
-        state = OrderState(told["state"]) if "state" in told else None
-        note = _OrderNote(int(seq or 0), state, told.get("terms"))
-    return AccountId(int(account_id or 0)), ClientOrderId(str(key)), note
+        told = json.loads(str(details))
+        # Those that a process left behind are noted together.
+        names = told.get("orders", str(key))
+    state = OrderState(told["state"]) if "state" in told else None
+    note = _OrderNote(int(seq or 0), state, told.get("terms"))
+    return AccountId(int(account_id or 0)), [ClientOrderId(name) for name in names.split(",") if name], note
 
 
 def _check_against_notes(book: _Book, place: str, order: Order, notes: Sequence[_OrderNote], last_fill: int) -> None:

@@ -1,5 +1,10 @@
 """Prices: where they come from, how old they are, and what their source promises to know.
 
+    feed          `PriceFeed`: what every source of prices of a served desk does
+    live/         `LiveFeed`, `find_live`: an exchange's prices through ccxt
+    synthetic_feed, replay_feed   `SyntheticFeed`, `ReplayFeed`: the seeded market and a recording, in real time
+    candle_keeper `CandleKeeper`: candles made of quotes as they come, for charts and bots
+    gather, pace  longer bars out of shorter ones; waiting for an hour of the clock
     board         `PriceBoard`: the last quote of each instrument, as long as it is fresh
     candles       `inspect`, `bars`, `read_quotes`: recorded files, checked whole before the first bar is used
     tables        `open_table`, `BadRecording`: CSV and Parquet as rows of text, and where in them something is wrong

@@ -23,7 +23,7 @@ from plimsoll.model.quote import Bar, Fact, SourceFacts
 
 _BILLION = 10**9
 _TICK = 1 << 20
-_STEPS_PER_BAR = 4
+STEPS_PER_BAR = 4
 _MINUTE = timedelta(minutes=1)
 _MICROSECOND = timedelta(microseconds=1)
 #: 0.083 % a minute, 60 % a year; a bar's variance is proportional to its length.
@@ -67,11 +67,11 @@ def synthetic_bars(  # noqa: PLR0917  one line of plain facts, all of different 
     if count < 0:
         raise Illegal("count", count, "give a number of bars")
     # What these bars are is decided by the seed alone: no secret hangs on it.
-    walk = _Walk(random.Random(seed), int(first_price // tick), interval)  # noqa: S311
+    walk = Walk(random.Random(seed), int(first_price // tick), interval)  # noqa: S311
     return (walk.bar(instrument_id, start + number * interval, interval, tick) for number in range(count))
 
 
-class _Walk:
+class Walk:
     """Where the price stands, how wildly it moves, and how much of a crash is still to come."""
 
     def __init__(self, chance: random.Random, first_ticks: int, interval: timedelta) -> None:
@@ -79,7 +79,7 @@ class _Walk:
         self._anchor = self._price = first_ticks * _TICK
         # In whole microseconds: a timedelta times a number this large overflows.
         per_bar = _VARIANCE_PER_MINUTE * (interval // _MICROSECOND) // (_MINUTE // _MICROSECOND)
-        long_run = max(1, per_bar // _STEPS_PER_BAR)
+        long_run = max(1, per_bar // STEPS_PER_BAR)
         self._long_run = self._variance = min(long_run, _MOST_VARIANCE_PER_STEP)
         self._crash_steps = 0
         self._crash_per_step = 0
@@ -91,7 +91,7 @@ class _Walk:
     def bar(self, instrument_id: InstrumentId, start: datetime, interval: timedelta, tick: Decimal) -> Bar:
         """Move the price through one interval. It opens where the last one closed."""
         first = self.ticks
-        seen = [first, *(self.step() for _ in range(_STEPS_PER_BAR))]
+        seen = [first, *(self.step() for _ in range(STEPS_PER_BAR))]
         return Bar(instrument_id, start, interval, first * tick, max(seen) * tick, min(seen) * tick, seen[-1] * tick)
 
     def step(self) -> int:

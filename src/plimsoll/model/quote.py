@@ -103,7 +103,7 @@ class Fact(StrEnum):
 class SourceFacts:
     """What a price source says about itself."""
 
-    #: `live`, `synthetic`, `replay`: shown wherever its prices are.
+    #: `live:okx`, `synthetic`, `replay`, …: as the account was made with, and shown wherever its prices are.
     name: str
     declares: frozenset[Fact]
     #: How often a price is due; None for a stream of ticks.

@@ -4,7 +4,7 @@ One holding without a price in time makes the whole unknown: unknown is not zero
 position is the cost view of coins that are already counted as a balance, so it is never counted again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -64,6 +64,20 @@ class Valuation:
     has_derivatives: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What open derivatives make of the one asset that they settle in, counted in that asset."""
+
+    #: Initial margin at their leverage.
+    margin: Decimal = money.ZERO
+    #: What closing those that stand in profit would pay; and what closing the others would cost, unsigned.
+    profit: Decimal = money.ZERO
+    loss: Decimal = money.ZERO
+
+
+NOTHING_BOUND = Bound()
+
+
 def value_account(holdings: Holdings, prices: Prices) -> Valuation:
     """Value everything an account holds."""
     equity = gross = net = margin = money.ZERO
@@ -105,6 +119,40 @@ def value_account(holdings: Holdings, prices: Prices) -> Valuation:
 def _converted(amount: Decimal, rate: Decimal) -> Decimal:
     # Most of what an account holds is in its own currency, and this runs at every price.
     return amount if rate == 1 else money.settle_product(amount, rate)
+
+
+def bound_in(asset: str, holdings: Holdings, prices: Prices) -> Bound | None:
+    """Sum what the derivatives that settle in an asset bind of it; None when one of them has no price in time."""
+    margin = profit = loss = money.ZERO
+    for position, instrument in holdings.positions:
+        if not instrument.is_derivative or instrument.settle != asset:
+            continue
+        price = prices.of(instrument.id)
+        if price is None:
+            return None
+        earned = position.unrealized_pnl(instrument, price)
+        profit, loss = profit + max(earned, money.ZERO), loss - min(earned, money.ZERO)
+        value = instrument.notional(abs(position.quantity), price)
+        margin += money.settle_quotient(value, holdings.leverages[instrument.id])
+    return Bound(margin, profit, loss)
+
+
+def unpriced_among(amounts: Iterable[tuple[str, Decimal]], holdings: Holdings, prices: Prices) -> tuple[str, ...]:
+    """Name the assets of which there is some and no price in time."""
+    return tuple(asset for asset, amount in amounts if amount != 0 and rate_of(asset, holdings, prices) is None)
+
+
+def add_up(amounts: Iterable[tuple[str, Decimal]], holdings: Holdings, prices: Prices) -> Decimal | None:
+    """Add amounts of several assets up in the account's currency; None where one of them has no price in time."""
+    total = money.ZERO
+    for asset, amount in amounts:
+        if amount == 0:
+            continue
+        rate = rate_of(asset, holdings, prices)
+        if rate is None:
+            return None
+        total += _converted(amount, rate)
+    return total
 
 
 def rate_of(asset: str, holdings: Holdings, prices: Prices) -> Decimal | None:

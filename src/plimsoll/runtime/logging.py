@@ -1,8 +1,10 @@
 """Log lines: one per event, with the ids that tie them to an order, and never a secret.
 
 Everything that is logged passes one door, ours through structlog and the libraries' through the standard library, and
-is masked there as the last step before it is written, so that a secret inside a traceback is masked as well. No file
-handling (the process manager keeps the stream), and no clock: the time is asked from the `now` that was passed in.
+is masked there as the last step before it is written, so that a secret inside a traceback is masked as well. Libraries
+are not heard below INFO whatever level was asked for: there they tell what passes through them, headers and bodies, and
+no name beside a header tells us what it holds. No file handling (the process manager keeps the stream), and no clock:
+the time is asked from the `now` that was passed in.
 """
 
 import logging
@@ -25,11 +27,19 @@ _SMELLS: Final = re.compile(r"key|secret|token|passw|passphrase|credential|autho
 _HARMLESS: Final = frozenset({"intent_key"})
 #: Shorter values would mask ordinary words, and are no secrets.
 _SHORTEST_SECRET: Final = 8
+#: What our tokens look like to whoever was not told of them: a key of an earlier start, the cookie of a session.
+_TOKENS: Final = re.compile(r"""plim_[\w-]{20,}|(?<=plimsoll=)"?[^\s;,"']+""")
+#: What both have in common; nearly no line has it, so nearly no line is searched.
+_TOKENS_BEGIN: Final = "plim"
+#: Our own loggers; all others are libraries'.
+_OURS: Final = "plimsoll"
 _DEEPEST: Final = 8
 
 
 class Redactor:
-    """Mask what must not be read in a log: by the name of a field, and by registered value wherever it stands."""
+    """Mask what must not be read in a log: by the name of a field, and wherever it stands a registered value or what
+    looks like one of our tokens.
+    """
 
     __slots__ = ("_forms",)
 
@@ -87,7 +97,7 @@ class Redactor:
     def _text(self, text: str) -> str:
         for form in self._forms:
             text = text.replace(form, MASK)
-        return text
+        return _TOKENS.sub(MASK, text) if _TOKENS_BEGIN in text else text
 
 
 _REDACTOR: Final = Redactor()
@@ -110,7 +120,7 @@ def bind_correlation(**ids: str | int) -> Iterator[None]:
 
 def logger(room: str) -> FilteringBoundLogger:
     """Give the room's logger; it may be made at import, it reads the configuration at each line."""
-    return cast("FilteringBoundLogger", structlog.get_logger(room=room))
+    return cast("FilteringBoundLogger", structlog.get_logger(f"{_OURS}.{room}", room=room))
 
 
 class _DeskHandler(logging.StreamHandler[TextIO]):
@@ -126,6 +136,7 @@ class _DeskHandler(logging.StreamHandler[TextIO]):
 def configure_logging(*, json: bool, level: str, stream: TextIO, now: Callable[[], datetime]) -> None:
     """Send the desk's lines and the libraries' to `stream`, as JSON for machines or as text for a person.
 
+    Shapes:  below INFO, `level` is that of our own lines only
     Units:   time stamps are UTC ISO-8601 with microseconds, taken from `now`
     Raises:  ValueError for a level the standard library does not know
     """
@@ -151,7 +162,8 @@ def configure_logging(*, json: bool, level: str, stream: TextIO, now: Callable[[
     for earlier in [other for other in root.handlers if isinstance(other, _DeskHandler)]:
         root.removeHandler(earlier)
     root.addHandler(handler)
-    root.setLevel(number)
+    root.setLevel(max(number, logging.INFO))
+    logging.getLogger(_OURS).setLevel(max(number, 1))  # 0 would mean: as the root
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(number),

@@ -33,6 +33,8 @@ Unit = Callable[[Draft], Any]
 Answer = Callable[[Any, BaseException | None], None]
 
 HEADS: HotKey = ("heads",)
+#: Beside the changes of a group, for followers: its events in order; the last of them has the number in its `HEADS`.
+EVENTS: HotKey = ("events",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ class Scribe:
         #: The connection or the memory is worth nothing: read everything back before the next unit runs.
         self._lost = False
         self.hot = HotState(books.load(connection))
-        #: Told the changes of each group, behind its answers and in the same thread.
+        #: Told the changes and `EVENTS` of each group, behind its answers and in the same thread. Told `HEADS` alone
+        #: when memory was read back: what was committed without anybody knowing is found in the database.
         self.followers: list[Callable[[Mapping[HotKey, Any]], None]] = []
         self._news: list[Callable[[], None]] = []
 
@@ -117,6 +120,7 @@ class Scribe:
         try:
             if self._lost:
                 self._read_back()
+                self._tell({HEADS: self.hot.get(HEADS)})
             self._connection.begin()
         except StoreFailed as error:
             # A locked or vanished database refuses everybody alike, and may take seconds to say so: asking again for
@@ -152,8 +156,12 @@ class Scribe:
                 return [_Done(item.answer, None, item.error or failure) for item in done]
         else:
             self.hot.publish(group.changes_to_keep())
-        self._news += [partial(follower, group.changes) for follower in self.followers]
+        if self.followers:
+            self._tell({**group.changes, EVENTS: tuple(group.events)})
         return done
+
+    def _tell(self, changes: Mapping[HotKey, Any]) -> None:
+        self._news += [partial(follower, changes) for follower in self.followers]
 
     def _undo(self) -> None:
         try:
@@ -186,6 +194,8 @@ class _Group:
         self._rows = Rows()
         self._layer = Layer()
         self.changes = self._layer.values
+        #: In the order they were numbered.
+        self.events: list[Any] = []
         self.wrote = False
 
     def run(self, waiting: _Waiting) -> _Done:
@@ -204,6 +214,7 @@ class _Group:
             self.wrote = self.wrote or bool(draft.rows)
             self._fleeting |= draft.fleeting
             self._rows.take(draft.rows)
+            self.events += draft.events
         return _Done(waiting.answer, value, None)
 
     def finish(self) -> Heads:

@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Protocol
 
 from plimsoll.model.errors import GiveUp
-from plimsoll.model.ids import AccountId, ClientOrderId
+from plimsoll.model.ids import AccountId, ClientOrderId, InstrumentId
+from plimsoll.model.quote import Bar, Quote
 from plimsoll.model.trade import TradeReport
 from plimsoll.model.venue import TradePage, VenueAccount, VenueEvent, VenueFacts, VenueOrder
 from plimsoll.risk.gate.verdict import Approved
@@ -94,4 +95,26 @@ class Venue(Protocol):
         """Tell `hear` of everything that happens to the account from now on, fills and order changes.
 
         It is called on the event loop, after the venue has made the news durable, and may repeat itself.
+        """
+
+
+class ShownVenue(Venue, Protocol):
+    """A venue without a market of its own: it is shown prices from outside, and fills what waited for them."""
+
+    def wants(self, instrument_id: InstrumentId) -> bool:
+        """Say whether anybody waits for this instrument's prices."""
+
+    def see(self, quote: Quote) -> None:
+        """Take note of a quote while nobody waits."""
+
+    async def on_quote(self, quote: Quote) -> None:
+        """Show a quote to whoever waits.
+
+        Raises: WorldFailure, UnknownOutcome
+        """
+
+    async def on_bar(self, bar: Bar) -> None:
+        """Show a closed bar's high and low to whoever waited when it began.
+
+        Raises: WorldFailure, UnknownOutcome
         """

@@ -15,6 +15,7 @@ from plimsoll.model.order import OrderType, Side, TimeInForce
 from plimsoll.model.quote import Fact, SourceFacts
 from plimsoll.risk.gate.verdict import Outcome
 from plimsoll.risk.limits import HARD_MAX_LEVERAGE
+from plimsoll.risk.valuation import Bound
 from tests.builders.gate import (
     BARS,
     FOREX,
@@ -338,12 +339,31 @@ TABLE = [
     Case(34, UNKNOWN, SELL, {"coins": NAN}),
     Case(34, UNKNOWN, SELL, {"reserved_coins": NAN}),
     Case(34, UNKNOWN, {**SELL, "quantity": NAN}),
+    # One wallet: what derivatives bind or have lost of an asset buys and sells nothing; their profit is no money yet
+    Case(34, PASSES, limit("10000", quantity=D("0.1")), {"cash_bound": Bound(D(8_000), D(0), D("888.99"))}),
+    Case(34, "not_enough_free", limit("10000", quantity=D("0.1")), {"cash_bound": Bound(D(8_000), D(500), D(889))}),
+    Case(34, PASSES, SELL, {"coins": D(1), "coins_bound": Bound(D("0.9"), D(0), D("0.05"))}),
+    Case(34, "not_enough_free", SELL, {"coins": D(1), "coins_bound": Bound(D("0.9"), D(9), D("0.06"))}),
+    Case(34, UNKNOWN, limit("10000", quantity=D("0.1")), {"cash_bound": None}),
+    Case(34, UNKNOWN, SELL, {"coins_bound": None}),
     # a derivative: 1,010 / 2 + 1.01 = 506.01 of margin, and 100 of buffer
     Case(34, PASSES, limit("10000", quantity=D("0.1")), perp(margin_used=D("9393.99"))),
     Case(34, "not_enough_free", limit("10000", quantity=D("0.1")), perp(margin_used=D(9_394))),
     Case(34, "not_enough_free", limit("10000", quantity=D("0.1")), perp(reserved_cash=D(9_394))),
     Case(34, PASSES, limit("10000", quantity=D("0.1")), perp(margin_used=D(9_394), leverage=D(3))),
     Case(34, "not_enough_free", facts=perp(equity=D(-5))),
+    # Coins bought on spot are equity and no margin: 505 and 1.01 of fee, 100 of buffer, and what there is of cash
+    Case(34, PASSES, limit("10000", quantity=D("0.1")), perp(cash=D("606.01"))),
+    Case(34, "not_enough_free", limit("10000", quantity=D("0.1")), perp(cash=D("606.00"))),
+    Case(34, PASSES, limit("10000", quantity=D("0.1")), perp(cash=D(700), cash_bound=Bound(D(90), D(7), D("10.99")))),
+    Case(
+        34,
+        "not_enough_free",
+        limit("10000", quantity=D("0.1")),
+        perp(cash=D(700), cash_bound=Bound(D(90), D(7), D(11))),
+    ),
+    Case(34, UNKNOWN, facts=perp(cash=NAN)),
+    Case(34, UNKNOWN, facts=perp(cash_bound=None)),
     Case(34, UNKNOWN, facts=perp(margin_used=None)),
     Case(34, UNKNOWN, facts=perp(leverage=D(0))),
     Case(34, UNKNOWN, facts={"equity": None}),

@@ -15,6 +15,7 @@ from plimsoll.model.order import Intent, OrderType, Side
 from plimsoll.risk.gate.snapshot import Snapshot
 from plimsoll.risk.gate.verdict import Approved, Control, Outcome, Refused, judge
 from plimsoll.risk.limits import CAUTIOUS, STANDARD, Limits
+from plimsoll.risk.valuation import Bound
 from tests.builders.gate import (
     CLIENT_ORDER_ID,
     INVERSE,
@@ -46,6 +47,13 @@ def maybe(known: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.integers(0, 19).flatmap(lambda n: st.sampled_from([None, D("NaN"), D("Infinity")]) if n == 0 else known)
 
 
+def bound(*, healthy: bool) -> st.SearchStrategy[Bound | None]:
+    """What open derivatives make of an asset; sometimes one has no price."""
+    few, some = amounts("0", "0.5"), amounts("0", "300" if healthy else "3000")
+    known = st.builds(Bound, margin=few | some, profit=few | some, loss=few | some)
+    return known if healthy else st.none() | known
+
+
 @st.composite
 def facts(draw: st.DrawFn, *, healthy: bool = False) -> Snapshot:
     """An account in some state, or a healthy one; sums agree with their parts as the ledger makes them."""
@@ -68,6 +76,8 @@ def facts(draw: st.DrawFn, *, healthy: bool = False) -> Snapshot:
         else draw(amounts("0", "3000")),
         reserved_coins=draw(amounts("0", "1", 5)),
         margin_used=draw(told(amounts("0", "1000" if healthy else "9000"))),
+        cash_bound=draw(bound(healthy=healthy)),
+        coins_bound=draw(bound(healthy=healthy)),
         position_quantity=draw(amounts("-2", "2", 3)),
         closing_quantity=draw(amounts("0", "1", 3)),
         selling_quantity=draw(amounts("0", "1", 3)),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plimsoll.risk.guards.drawdown import DrawdownGuard, Episode, GuardAction, GuardStatus
-from plimsoll.risk.guards.reading import Blind, Reading
+from plimsoll.risk.guards.reading import Blind, Reading, Worth
 from plimsoll.risk.limits import STANDARD
 
 D = Decimal
@@ -20,10 +20,22 @@ WARNS = (A.STOP_OPENING, A.WARN)
 COUNTS = (A.STOP_OPENING, A.WARN, A.START_COUNTDOWN)
 
 
-def reading(loss: str, *, at: datetime = NOON, equity: str | None = None, confirmed: bool = True) -> Reading:
-    """Read a loss in percent from a peak of 1 a unit, on an account of 10,000 units."""
+def worth(loss: str, equity: str | None = None) -> Worth:
+    """Give the worth of an account of 10,000 units that lost so many percent from a peak of 1 a unit."""
     nav = 1 - D(loss) / 100
-    return Reading(at, nav * 10_000 if equity is None else D(equity), nav, D(1), confirmed=confirmed)
+    return Worth(nav * 10_000 if equity is None else D(equity), nav)
+
+
+def reading(loss: str, *, at: datetime = NOON, equity: str | None = None) -> Reading:
+    """Read a loss at a closed bar."""
+    seen = worth(loss, equity)
+    return Reading(at, seen.equity, seen.nav, D(1), confirmed=True)
+
+
+def live(loss: str, best: str, worst: str, *, at: datetime, equity: str | None = None) -> Reading:
+    """Read a loss at live quotes that bear out a loss of `best` at the least and of `worst` at the most."""
+    seen = reading(loss, at=at, equity=equity)
+    return replace(seen, confirmed=False, most=worth(best, equity), least=worth(worst, equity))
 
 
 @dataclass
@@ -38,11 +50,28 @@ class Watch:
     def sees(
         self, loss: str | None, after: float = 0, *, equity: str | None = None, live: bool = False
     ) -> tuple[GuardAction, ...]:
-        """Read a loss in percent (None: blind) so many seconds later; give what the guard wants done."""
+        """Read a loss in percent (None: blind) so many seconds later; give what the guard wants done.
+
+        Shapes: `live`: at quotes of which each has a second one that says the same
+        """
+        if live and loss is not None:
+            return self.sees_quotes(loss, loss, loss, after)
         self.at += timedelta(seconds=after)
-        seen: Reading | Blind = Blind(self.at, "test")
-        if loss is not None:
-            seen = reading(loss, at=self.at, equity=equity, confirmed=not live)
+        return self._steps(Blind(self.at, "test") if loss is None else reading(loss, at=self.at, equity=equity))
+
+    def sees_quotes(
+        self, loss: str, best: str, worst: str, after: float, *, equity: str | None = None
+    ) -> tuple[GuardAction, ...]:
+        """Read a loss at quotes that bear out no less than `best` and no more than `worst`."""
+        self.at += timedelta(seconds=after)
+        return self._steps(live(loss, best, worst, at=self.at, equity=equity))
+
+    def sees_one_quote(self, loss: str, after: float) -> tuple[GuardAction, ...]:
+        """Read a loss at quotes of which one has no second."""
+        self.at += timedelta(seconds=after)
+        return self._steps(replace(reading(loss, at=self.at), confirmed=False))
+
+    def _steps(self, seen: Reading | Blind) -> tuple[GuardAction, ...]:
         step = GUARD.check_drawdown(self.episode, seen, flat=self.flat, under_way=self.under_way, now=self.at)
         self.episode = step.episode
         return step.actions
@@ -134,8 +163,8 @@ def test_a_countdown_stands_down_only_below_18_percent_at_its_end(loss: str, *, 
     assert watch.episode.status is (S.WARNED if stands_down else S.CLOSING)
 
 
-def test_one_good_tick_at_the_deadline_calls_no_close_off() -> None:
-    """G1 the other way round: what two looks decided, one look does not undo; and two seconds are all it gains."""
+def test_one_good_look_at_the_deadline_calls_no_close_off() -> None:
+    """G1 the other way round: what two looks decided, one look does not undo."""
     watch = Watch().in_countdown()
     assert watch.sees("10", 10, live=True) == ()
     assert watch.episode.status is S.COUNTDOWN
@@ -244,6 +273,97 @@ def test_one_bad_tick_at_20_percent_before_one_at_16_confirms_only_the_warning()
     watch = Watch()
     watch.sees("21", live=True)
     assert watch.sees("16", 3, live=True) == WARNS
+
+
+# Two quotes, and not two looks at one --------------------------------------------------------------------------------
+
+
+def test_one_quote_confirms_no_breach_however_often_it_is_looked_at() -> None:
+    """E: the bad tick stays on the board while the market is quiet, and every look finds it there."""
+    watch = Watch()
+    for after in (0.0, 2, 1, 60, 3_600):
+        assert watch.sees_one_quote("40", after) == ()
+        assert (watch.episode.status, watch.episode.suspicion is not None) == (S.CALM, True)
+    assert watch.sees("0", 1, live=True) == ()
+    assert watch.episode == Episode(), "the honest price leaves nothing behind"
+
+
+def test_a_breach_counts_only_as_far_as_the_second_quote_bears_it_out() -> None:
+    watch = Watch()
+    assert watch.sees_quotes("40", "0", "40", 0) == ()
+    assert watch.sees_quotes("40", "14.9", "40", 60) == (), "beside the honest price before it, the tick says nothing"
+    assert watch.sees_quotes("40", "15", "40", 1) == WARNS
+    assert watch.episode.line == "warning"
+    assert watch.sees_quotes("40", "19.9", "40", 60) == ()
+    assert watch.sees_quotes("40", "19.9", "40", 60) == (), "what is warned of already is warned of once"
+    assert watch.sees_quotes("40", "20", "40", 1) == COUNTS
+
+
+def test_the_least_equity_is_borne_out_by_quotes_too() -> None:
+    watch = Watch()
+    for after in (0, 60):
+        assert watch.sees_one_quote("99.5", after) == ()
+    assert watch.sees_quotes("99.5", "99.5", "99.5", 1) == COUNTS
+    assert watch.episode.line == "min_equity"
+
+
+def test_one_bad_tick_at_the_deadline_closes_nothing_after_a_recovery() -> None:
+    watch = Watch().in_countdown()
+    assert watch.sees("10", 8, live=True) == ()
+    assert watch.sees_quotes("40", "10", "40", 2) == ()
+    assert watch.sees_quotes("40", "10", "40", 4) == ()
+    assert watch.episode.status is S.COUNTDOWN
+    assert watch.sees_quotes("10", "10", "40", 1) == ()
+    assert watch.sees("10", 2, live=True) == (A.STAND_DOWN,)
+
+
+def test_a_relapse_past_the_deadline_begins_the_sight_of_a_recovery_anew() -> None:
+    watch = Watch().in_countdown()
+    assert watch.sees("10", 8, live=True) == ()
+    assert watch.sees_quotes("40", "10", "40", 2) == ()
+    assert watch.sees("10", 1, live=True) == ()
+    assert watch.sees("10", 2, live=True) == (A.STAND_DOWN,)
+
+
+def test_a_breach_that_the_quotes_at_the_deadline_bear_out_is_closed_at_the_first_look() -> None:
+    watch = Watch().in_countdown()
+    assert watch.sees_quotes("40", "19", "40", 10) == (A.CLOSE_ALL,)
+
+
+def test_one_good_quote_at_the_deadline_stands_nothing_down_however_often_it_is_looked_at() -> None:
+    watch = Watch().in_countdown()
+    for after in (10, 2, 60):
+        assert watch.sees_one_quote("5", after) == ()
+    assert watch.sees_quotes("5", "5", "20", 1) == ()
+    assert watch.episode.status is S.COUNTDOWN
+    assert watch.sees("20", 1, live=True) == (A.CLOSE_ALL,)
+
+
+def test_after_a_restart_past_the_deadline_one_quote_closes_nothing() -> None:
+    """SPEC §9: read again, confirm, act."""
+    watch = Watch().in_countdown()
+    assert watch.sees_one_quote("40", 60) == ()
+    assert watch.sees_one_quote("40", 3) == ()
+    assert watch.sees("40", 1, live=True) == (A.CLOSE_ALL,)
+
+
+def test_one_good_quote_ends_no_warning() -> None:
+    watch = Watch()
+    watch.sees("15")
+    assert watch.sees_one_quote("1", 300) == ()
+    assert watch.sees_quotes("1", "1", "13", 1) == ()
+    assert watch.episode.status is S.WARNED
+    assert watch.sees_quotes("1", "1", "12.9", 1) == (A.LET_OPEN,)
+
+
+def test_one_quote_closes_nothing_behind_a_latch() -> None:
+    watch = latched_watch()
+    watch.flat = False
+    for after in (60, 3):
+        assert watch.sees_one_quote("40", after) == ()
+        assert watch.sees_quotes("40", "19.9", "40", after) == ()
+    assert watch.episode.status is S.LATCHED
+    assert watch.sees_quotes("40", "20", "40", 1) == (A.CLOSE_ALL,)
 
 
 # Closing and the latch ------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """A reading: the value of a unit, its drawdown, and whether ledger and venue agree."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from plimsoll.desk.open_account import with_flow
 from plimsoll.ledger.keys import Nav
 from plimsoll.model import money
-from plimsoll.risk.guards.reading import Reading, agrees_with_venue
+from plimsoll.risk.guards.reading import Reading, Sighting, Worth, agrees_with_venue, next_peak
 
 D = Decimal
 NOON = datetime(2022, 1, 21, 12, tzinfo=UTC)
@@ -82,3 +82,37 @@ def test_a_deposit_into_a_debt_makes_units_of_what_is_there_after_it_and_none_wh
     owing = Nav(D(500), D(2), NOON, D(2))
     assert with_flow(owing, D(-40), D(100), NOON) == Nav(D(60), D(1), NOON, D(1))
     assert with_flow(owing, D(-40), D(40), NOON) == with_flow(owing, D(-40), D(30), NOON) == owing
+
+
+def above(nav: str, seconds: float, least: str | None = None) -> Reading:
+    """Read a unit at live quotes, which bear out `least` at the least, or nothing at all."""
+    at = NOON + timedelta(seconds=seconds)
+    proven = None if least is None else Worth(D(least) * 100, D(least))
+    return Reading(at, D(nav) * 100, D(nav), D(1), confirmed=False, least=proven, most=Worth(D(nav) * 100, D(nav)))
+
+
+def test_a_closed_bar_is_a_peak_at_once_and_what_is_below_the_peak_ends_every_sighting() -> None:
+    bar = Reading(NOON, D(120), D("1.2"), D(1), confirmed=True)
+    assert next_peak(D(1), None, bar) == (D("1.2"), None)
+    assert next_peak(D(2), Sighting(NOON, D(3)), bar) == (D(2), None)
+
+
+def test_one_quote_never_becomes_the_peak_however_often_it_is_looked_at() -> None:
+    """G2: a false peak is written down; every honest price after it is a loss, and is closed at."""
+    peak, higher = next_peak(D(1), None, above("1.9", 0))
+    for seconds in (2, 60, 3_600):
+        peak, higher = next_peak(peak, higher, above("1.9", seconds))
+        assert (peak, higher) == (D(1), Sighting(NOON, D("1.9")))
+        peak, higher = next_peak(peak, higher, above("1.9", seconds, least="0.9"))
+        assert (peak, higher) == (D(1), Sighting(NOON, D("1.9")))
+
+
+@pytest.mark.parametrize(
+    ("lowest", "least", "peak"), [("1.5", "1.2", "1.2"), ("1.2", "1.5", "1.2"), ("1.9", "1.9", "1.9")]
+)
+def test_the_peak_is_the_lower_of_what_looks_saw_and_what_quotes_bear_out(lowest: str, least: str, peak: str) -> None:
+    seen = Sighting(NOON, D(lowest))
+    assert next_peak(D(1), seen, above("1.9", 1.999, least=least)) == (D(1), seen)
+    later = above("1.9", 2, least=least)
+    left = None if D(peak) == D("1.9") else Sighting(later.at, D("1.9"))
+    assert next_peak(D(1), seen, later) == (D(peak), left)

@@ -67,7 +67,9 @@ BUGS: tuple[Bug, ...] = (
             Edit(
                 PLACE,
                 "        admission: _Admission = await ",
-                "        early, _seen = await preview(ports, intent)\n"
+                "        early, _seen = await ports.books.write(\n"
+                "            lambda draft: _judge(draft, ports, intent, market, key_reused=False)\n"
+                "        )\n"
                 "        if isinstance(early, Approved):\n"
                 "            await ports.venue.place(early)\n"
                 "        admission: _Admission = await ",
@@ -121,9 +123,9 @@ BUGS: tuple[Bug, ...] = (
         (
             Edit(
                 HEAR,
-                "        for start in range(0, len(page.trades), TRADES_A_UNIT):\n            done = ",
+                "        for start in range(0, len(news), TRADES_A_UNIT):\n            done = ",
                 "        await ports.books.write(partial(_move_cursor, ports.account_id, page.cursor))\n"
-                "        for start in range(0, len(page.trades), TRADES_A_UNIT):\n            done = ",
+                "        for start in range(0, len(news), TRADES_A_UNIT):\n            done = ",
             ),
         ),
         Hunt("market", CUT, "never_answers"),
@@ -346,7 +348,10 @@ BUGS: tuple[Bug, ...] = (
             Edit(
                 PLACE,
                 "        admission: _Admission = await ",
-                "        judged = await preview(ports, intent)\n        admission: _Admission = await ",
+                "        judged = await ports.books.write(\n"
+                "            lambda draft: _judge(draft, ports, intent, market, key_reused=False)\n"
+                "        )\n"
+                "        admission: _Admission = await ",
             ),
             Edit(
                 PLACE,

@@ -3,10 +3,12 @@
 import json
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import plimsoll
 from plimsoll.model.money import install_exact_arithmetic
+from plimsoll.runtime.logging import configure_logging
 from tests.simulation import hostile
 from tests.simulation.laws import any_order_any_repetition
 from tests.simulation.planted.bugs import BUGS, Bug, Law
@@ -34,6 +36,8 @@ def told(bug: Bug) -> Iterator[tuple[str, str]]:
 def main(name: str) -> None:
     """Hunt until the right law is broken, and say what was found."""
     install_exact_arithmetic()
+    # The answer alone goes to stdout; what a broken desk tells people goes beside it.
+    configure_logging(json=False, level="CRITICAL", stream=sys.stderr, now=lambda: datetime.now(UTC))
     bug = next(bug for bug in BUGS if bug.name == name)
     others: list[str] = []
     killed = ""

@@ -15,6 +15,7 @@ from plimsoll.model.instrument import Instrument
 from plimsoll.model.order import Intent, OrderTerms, OrderType, Side
 from plimsoll.model.quote import Quote, SourceFacts
 from plimsoll.model.venue import VenueFacts
+from plimsoll.risk.valuation import NOTHING_BOUND, Bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Snapshot:
     equity: Decimal | None
     #: Account currency for one unit of the instrument's cash asset.
     cash_rate: Decimal | None
-    #: Spot: cash of the quote asset, and coins of the base asset, both before reservations.
+    #: Of all pockets: the cash asset (spot: quote, derivative: settle), and the base coins; before reservations.
     cash: Decimal
     coins: Decimal
     #: Held back by live orders: in the cash asset, and in coins (spot sales).
@@ -80,6 +81,9 @@ class Snapshot:
     session_open: bool | None = None
     #: Spot: how much of that position all its live sales may still take, waiting ones and those of unknown fate too.
     selling_quantity: Decimal = money.ZERO
+    #: 34: what open derivatives make of the cash asset, and of the base coins of a spot order; None: one has no price.
+    cash_bound: Bound | None = NOTHING_BOUND
+    coins_bound: Bound | None = NOTHING_BOUND
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,20 +160,20 @@ Verdict = Approved | Refused
 
 def judge(proposal: Proposal, snapshot: Snapshot, limits: Limits, controls: Sequence[Control]) -> Verdict:
     """Ask every control that binds the proposal, and put the answers together."""
-    remarks = _ask(proposal, snapshot, limits, controls)
-    reasons = _refusals(remarks)
+    remarks = ask(proposal, snapshot, limits, controls)
+    reasons = refusals(remarks)
     if not reasons:
         return _approve(proposal, snapshot, limits, remarks, reduced_from=None)
     if proposal.intent.allow_smaller:
         for smaller in _sizes_that_may_pass(proposal, snapshot, limits, reasons):
-            again = _ask(smaller, snapshot, limits, controls)
-            if not _refusals(again):
+            again = ask(smaller, snapshot, limits, controls)
+            if not refusals(again):
                 return _approve(smaller, snapshot, limits, (*reasons, *again), reduced_from=proposal.quantity)
     return Refused(proposal.intent, proposal.client_order_id, limits.profile, limits.version, reasons, tuple(remarks))
 
 
-def _ask(proposal: Proposal, snapshot: Snapshot, limits: Limits, controls: Sequence[Control]) -> list[Judged]:
-    """Give every answer that is not a plain pass."""
+def ask(proposal: Proposal, snapshot: Snapshot, limits: Limits, controls: Sequence[Control]) -> list[Judged]:
+    """Give every answer that is not a plain pass, of the controls that bind the proposal."""
     remarks = []
     for control in controls:
         if control.binds_close or not proposal.closes:
@@ -188,7 +188,8 @@ def _ask(proposal: Proposal, snapshot: Snapshot, limits: Limits, controls: Seque
     return remarks
 
 
-def _refusals(remarks: Sequence[Judged]) -> tuple[Judged, ...]:
+def refusals(remarks: Sequence[Judged]) -> tuple[Judged, ...]:
+    """Give those among the answers that are a no."""
     return tuple(item for item in remarks if item.finding.outcome is Outcome.REFUSE)
 
 

@@ -6,8 +6,10 @@
                                                                  a person lifts it ───► CALM ◄─┘
 
 1. The lines are asked in the order: least equity, critical, warning.
-2. A breach counts once it is confirmed: by a closed bar, or by two readings at least two seconds apart. So does the
-   recovery that stands a countdown down: one good tick must not call off a close that two bad ones decided.
+2. A breach counts once it is confirmed: by a closed bar, or by two looks and, of every instrument that makes it, two
+   quotes at least two seconds apart (`sights`). So does what ends a warning or a countdown, one way or the other: one
+   good tick must not call off a close that two bad ones decided, nor one bad tick undo a recovery.
+   What is not confirmed is a suspicion: nothing is done about it, for as long as the market tells nothing more.
 3. Blind changes nothing: no step towards a close, and none away from one. A countdown that ends blind stays armed.
 4. Nobody cancels a countdown; only the measure itself, back below its line by the hysteresis, stands it down.
 5. The state is written down before it is acted on, so a restart reads it, looks again, and goes on.
@@ -21,7 +23,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from plimsoll.model import money
-from plimsoll.risk.guards.reading import CONFIRM_AFTER, Blind, Reading
+from plimsoll.risk.guards.reading import CONFIRM_AFTER, Blind, Reading, Worth
 from plimsoll.risk.limits import Limits
 
 COUNTDOWN = timedelta(seconds=10)
@@ -58,7 +60,10 @@ _LINES = ("", "warning", "critical", "min_equity")
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """What was seen and is not confirmed yet: since when, and the mildest line crossed in every look since."""
+    """What was seen and is not confirmed yet: since when, and the mildest line crossed in every look since.
+
+    Two looks may be at one and the same quote; whether it has a second one, the reading says.
+    """
 
     at: datetime
     #: Empty for a recovery: no line is crossed any more.
@@ -118,34 +123,45 @@ class DrawdownGuard:
             return self._latched(episode, reading, flat=flat, now=now)
         if episode.status is GuardStatus.COUNTDOWN:
             return self._countdown(episode, reading, now=now)
-        line = self._line(reading)
+        line = self._line(reading, reading.now)
         if line == "":
             return self._no_breach(episode, reading, now)
-        if episode.status is GuardStatus.WARNED and line == "warning":
+        known = "warning" if episode.status is GuardStatus.WARNED else ""
+        if line == known:
             return GuardStep(_unsuspicious(episode))
         suspicion = _suspected(episode.suspicion, line, reading)
-        if not _is_confirmed(suspicion, reading):
+        confirmed = self._confirmed(suspicion, reading)
+        if confirmed in ("", known):
             return GuardStep(replace(episode, suspicion=suspicion))
-        return self._breach(episode, reading, suspicion.line, now)
+        return self._breach(episode, reading, confirmed, now)
 
     def lifted(self, episode: Episode, now: datetime) -> GuardStep:
         """Open the guard again, on a person's word."""
         calm = replace(episode, status=GuardStatus.CALM, line="", since=now, deadline=None, suspicion=None)
         return GuardStep(calm, (GuardAction.LET_OPEN,))
 
-    def _line(self, reading: Reading) -> str:
-        if reading.equity < self._limits.min_equity:
+    def _line(self, reading: Reading, worth: Worth) -> str:
+        if worth.equity < self._limits.min_equity:
             return "min_equity"
-        drawdown = reading.drawdown
+        drawdown = reading.drawdown_at(worth.nav)
         if drawdown >= self._limits.drawdown_close_ratio:
             return "critical"
         return "warning" if drawdown >= self._limits.drawdown_warn_ratio else ""
 
+    def _confirmed(self, suspicion: Suspicion, reading: Reading) -> str:
+        """Give the line that both the looks since the suspicion and the quotes bear out; empty while there is none."""
+        at_most = reading.at_most
+        if at_most is None or not _looked_twice(suspicion, reading):
+            return ""
+        return min(suspicion.line, self._line(reading, at_most), key=_LINES.index)
+
     def _no_breach(self, episode: Episode, reading: Reading, now: datetime) -> GuardStep:
         calm_below = self._limits.drawdown_warn_ratio - self._limits.drawdown_hysteresis_ratio
         waited = episode.since is not None and now - episode.since >= WARNED_AT_LEAST
-        if episode.status is GuardStatus.WARNED and reading.drawdown < calm_below and waited:
-            return self.lifted(episode, now)
+        if episode.status is GuardStatus.WARNED and waited:
+            at_least = reading.at_least
+            if at_least is not None and reading.drawdown_at(at_least.nav) < calm_below:
+                return self.lifted(episode, now)
         # Most readings of most accounts end here: the very same episode, so that nothing is written.
         return GuardStep(_unsuspicious(episode))
 
@@ -171,29 +187,45 @@ class DrawdownGuard:
 
     def _countdown(self, episode: Episode, reading: Reading, now: datetime) -> GuardStep:
         is_over = episode.deadline is not None and now >= episode.deadline
-        if not self._stands_down(episode, reading):
-            return _close_all(episode, reading, now) if is_over else GuardStep(_unsuspicious(episode))
-        suspicion = _suspected(episode.suspicion, "", reading)
-        if not is_over or not _is_confirmed(suspicion, reading):
-            # At its end this costs the account two seconds at the most: the next look confirms it or closes.
-            return GuardStep(replace(episode, suspicion=suspicion))
-        warned = replace(episode, status=GuardStatus.WARNED, since=now, deadline=None, suspicion=None)
-        return GuardStep(warned, (GuardAction.STAND_DOWN,))
+        is_back = self._is_back(episode, reading, reading.now)
+        if not is_back and not is_over:
+            return GuardStep(_unsuspicious(episode))
+        # A relapse ends the sight of a recovery, and the other way round.
+        line = "" if is_back else episode.line
+        same = episode.suspicion if episode.suspicion is not None and episode.suspicion.line == line else None
+        suspicion = _suspected(same, line, reading)
+        if (
+            is_over
+            and is_back
+            and _looked_twice(suspicion, reading)
+            and self._is_back(episode, reading, reading.at_least)
+        ):
+            warned = replace(episode, status=GuardStatus.WARNED, since=now, deadline=None, suspicion=None)
+            return GuardStep(warned, (GuardAction.STAND_DOWN,))
+        # The breach was looked at twice when the countdown began; at its end its quotes alone must still bear it out.
+        at_most = reading.at_most
+        if is_over and at_most is not None and not self._is_back(episode, reading, at_most):
+            return _close_all(episode, reading, now)
+        return GuardStep(replace(episode, suspicion=suspicion))
 
     def _latched(self, episode: Episode, reading: Reading, *, flat: bool, now: datetime) -> GuardStep:
-        line = self._line(reading)
+        line = self._line(reading, reading.now)
         if flat or line in ("", "warning"):
             return GuardStep(_unsuspicious(episode))
         suspicion = _suspected(episode.suspicion, line, reading)
-        if not _is_confirmed(suspicion, reading):
+        confirmed = self._confirmed(suspicion, reading)
+        if confirmed in ("", "warning"):
             return GuardStep(replace(episode, suspicion=suspicion))
-        return _close_all(replace(episode, line=suspicion.line), reading, now)
+        return _close_all(replace(episode, line=confirmed), reading, now)
 
-    def _stands_down(self, episode: Episode, reading: Reading) -> bool:
+    def _is_back(self, episode: Episode, reading: Reading, worth: Worth | None) -> bool:
+        """Say whether a worth lies back on the good side of the line that the countdown is for, by the hysteresis."""
+        if worth is None:
+            return False
         slack = self._limits.drawdown_hysteresis_ratio
         if episode.line == "min_equity":
-            return reading.equity >= self._limits.min_equity * (1 + slack)
-        return reading.drawdown < self._limits.drawdown_close_ratio - slack
+            return worth.equity >= self._limits.min_equity * (1 + slack)
+        return reading.drawdown_at(worth.nav) < self._limits.drawdown_close_ratio - slack
 
     def _closing(self, episode: Episode, *, flat: bool, under_way: bool, now: datetime) -> GuardStep:
         if flat:
@@ -218,7 +250,7 @@ def _suspected(before: Suspicion | None, line: str, reading: Reading) -> Suspici
     return Suspicion(before.at, min(before.line, line, key=_LINES.index))
 
 
-def _is_confirmed(suspicion: Suspicion, reading: Reading) -> bool:
+def _looked_twice(suspicion: Suspicion, reading: Reading) -> bool:
     return reading.confirmed or reading.at - suspicion.at >= CONFIRM_AFTER
 
 

@@ -12,6 +12,14 @@ from plimsoll.model import money
 
 
 @dataclass(frozen=True, slots=True)
+class Worth:
+    """What an account may be worth, and what a unit of it is then."""
+
+    equity: Decimal
+    nav: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """A trusted valuation: finite, reconciled, every holding priced in time, ledger and venue within 1 %."""
 
@@ -21,15 +29,37 @@ class Reading:
     nav: Decimal
     #: The highest value of one unit so far, this reading included.
     peak: Decimal
-    #: A closed bar is one confirmed reading; a quote needs a second look two seconds later.
+    #: A closed bar is one confirmed reading; a quote needs a second quote, and a second look, two seconds later.
     confirmed: bool
+    #: What it is worth at the least and at the most by all quotes that second it (`sights`); None where one is missing.
+    least: Worth | None = None
+    most: Worth | None = None
 
     @property
     def drawdown(self) -> Decimal:
         """Give the loss from the peak: 0.2 is 20 %; 0 above it, where the new peak is not confirmed yet."""
-        if self.peak <= 0 or self.nav >= self.peak:
+        return self.drawdown_at(self.nav)
+
+    def drawdown_at(self, nav: Decimal) -> Decimal:
+        """Give the loss from the peak if a unit is worth so much."""
+        if self.peak <= 0 or nav >= self.peak:
             return money.ZERO
-        return money.settle_quotient(self.peak - self.nav, self.peak)
+        return money.settle_quotient(self.peak - nav, self.peak)
+
+    @property
+    def now(self) -> Worth:
+        """Give what it is worth by the newest quotes, borne out or not."""
+        return Worth(self.equity, self.nav)
+
+    @property
+    def at_least(self) -> Worth | None:
+        """Give what a gain, or a recovery, may be judged by; None where nothing is borne out."""
+        return self.now if self.confirmed else self.least
+
+    @property
+    def at_most(self) -> Worth | None:
+        """Give what a loss may be judged by; None where nothing is borne out."""
+        return self.now if self.confirmed else self.most
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +70,7 @@ class Blind:
     why: str
 
 
-#: A live quote is believed when a second look, this much later, says the same.
+#: A live quote is believed when a second quote, this much later, says the same at a second look.
 CONFIRM_AFTER = timedelta(seconds=2)
 
 
@@ -52,23 +82,24 @@ class Sighting:
     lowest: Decimal
 
 
-def next_peak(
-    peak: Decimal, higher: Sighting | None, value: Decimal, at: datetime, *, confirmed: bool
-) -> tuple[Decimal, Sighting | None]:
-    """Give the peak after a value of a unit, and what is still to be confirmed.
+def next_peak(peak: Decimal, higher: Sighting | None, reading: Reading) -> tuple[Decimal, Sighting | None]:
+    """Give the peak after a reading, and what is still to be confirmed.
 
-    One bogus tick must not set a peak: every honest price after it would look like a loss, and be closed at.
+    One bogus tick must not set a peak, however long it stays: every honest price after it would look like a loss, and
+    be closed at. So the peak is never more than what a second quote bears out.
     """
+    value, at_least = reading.nav, reading.at_least
     if value <= peak:
         return peak, None
-    if confirmed:
+    if reading.confirmed:
         return value, None
     if higher is None:
-        return peak, Sighting(at, value)
+        return peak, Sighting(reading.at, value)
     lowest = min(higher.lowest, value)
-    if at - higher.since < CONFIRM_AFTER:
+    if reading.at - higher.since < CONFIRM_AFTER or at_least is None or at_least.nav <= peak:
         return peak, Sighting(higher.since, lowest)
-    return lowest, Sighting(at, value) if value > lowest else None
+    lowest = min(lowest, at_least.nav)
+    return lowest, Sighting(reading.at, value) if value > lowest else None
 
 
 #: Ledger and venue may differ by this much of the venue's figure before the account counts as blind.

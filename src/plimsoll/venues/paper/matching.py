@@ -1,7 +1,8 @@
 """Which waiting orders a price moves, and at what price they are filled. Pure: an order's terms and a price, no books.
 
 Rule 1. Nobody fills at a price that was known when he decided: after a recorded close the next quote fills (the next
-        open), and a bar judges only orders that waited when it began.
+        open), and a bar judges only orders that waited when it began. Nor at one that is unknown by now because it is
+        too old: after an outage, too, the next quote fills.
 Rule 2. Market orders and triggered stops fill at the quote's far side, with slippage. Limits fill at their price or
         better, without.
 Rule 3. Inside a bar stops come before limits, since nobody knows in which order the prices came.
@@ -20,6 +21,8 @@ from plimsoll.venues.paper.errors import Code, reason_text
 _STOPS = (OrderType.STOP, OrderType.STOP_LIMIT)
 _LIMITS = (OrderType.LIMIT, OrderType.STOP_LIMIT)
 _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
+#: How long a live quote is the price of an arriving order, if its source declares no longer interval.
+_FRESH = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class Lapsed:
 
 
 _TAKES = Lapsed(OrderState.CANCELED, reason_text(Code.POST_ONLY, "it would have taken when its stop was reached"))
+_NO_FRESH_PRICE = Lapsed(OrderState.CANCELED, reason_text(Code.NOT_FILLED, "the last price is too old to fill it"))
 
 Move = Match | Triggered | Lapsed | None
 
@@ -56,13 +60,17 @@ Move = Match | Triggered | Lapsed | None
 def fills_on_arrival(quote: Quote, now: datetime, interval: timedelta | None) -> bool:
     """Say whether an order that arrives now may be filled at the current quote, or waits for the next one.
 
-    Units: an open counts for 1.5 × the declared interval: beyond that the bar it opened is over
+    Units: an open counts for 1.5 × the declared interval: beyond that the bar it opened is over. A live quote counts
+           as long, and for 5 s at least: no more is known of the market than that it was there once
     """
-    if quote.moment is Moment.CLOSE:
-        return False
-    if quote.moment is Moment.OPEN and interval is not None:
-        return (now - quote.at) * 2 < interval * 3
-    return True
+    age = now - quote.at
+    match quote.moment:
+        case Moment.CLOSE:
+            return False
+        case Moment.OPEN:
+            return interval is None or age * 2 < interval * 3
+        case Moment.LIVE:
+            return age <= _FRESH or (interval is not None and age * 2 <= interval * 3)
 
 
 def was_known(quote: Quote, arrived_at: datetime) -> bool:
@@ -97,6 +105,17 @@ def is_marketable(terms: OrderTerms, quote: Quote) -> bool:
 def would_break_post_only(terms: OrderTerms, quote: Quote) -> bool:
     """Say whether a post-only limit would take at the door. A stop-limit is asked when its stop is reached."""
     return terms.post_only and terms.type is OrderType.LIMIT and is_marketable(terms, quote)
+
+
+def on_arrival(terms: OrderTerms, quote: Quote, now: datetime, interval: timedelta | None) -> Move:
+    """Judge an order at the door by the last quote; nothing means that it waits for the next one."""
+    if fills_on_arrival(quote, now, interval):
+        return at_quote(terms, quote, triggered=False, arriving=True)
+    # At once there is no price for it. A stop asks for none before it is reached, and a recording goes from price to
+    # price: there "at once" is the next one.
+    if quote.moment is Moment.LIVE and terms.time_in_force in _AT_ONCE and terms.type not in _STOPS:
+        return _NO_FRESH_PRICE
+    return None
 
 
 def at_quote(terms: OrderTerms, quote: Quote, *, triggered: bool, arriving: bool) -> Move:

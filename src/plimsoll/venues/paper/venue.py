@@ -11,7 +11,7 @@ import asyncio
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -96,7 +96,9 @@ class PaperVenue:
         chance: random.Random,
         rules: PaperRules,
         facts: SourceFacts,
+        name: str = FACTS.name,
     ) -> None:
+        self._facts = replace(FACTS, name=name)
         self._driver = driver
         self._instruments = instruments
         self._clock = clock
@@ -112,7 +114,7 @@ class PaperVenue:
 
     @property
     def facts(self) -> VenueFacts:
-        return FACTS
+        return self._facts
 
     # --------------------------------------------------------------------------------------------------- orders
 

@@ -68,7 +68,7 @@ class OrderRequest:
     account_id: AccountId
     client_order_id: ClientOrderId
     terms: OrderTerms
-    #: How often the source declares a price; says how long an open may be filled at.
+    #: How often the source declares a price; says how long its last one may be filled at.
     interval: timedelta | None
     #: Chance says no.
     unlucky: bool = False
@@ -235,8 +235,8 @@ class Exchange:
             _lock(draft, order.account_id, need.asset, need.amount)
             order = replace(order, locked=need.amount, locked_asset=need.asset)
         quote = world.prices.get(instrument.id)
-        if quote is not None and matching.fills_on_arrival(quote, world.at, request.interval):
-            move = matching.at_quote(order.terms, quote, triggered=False, arriving=True)
+        if quote is not None:
+            move = matching.on_arrival(order.terms, quote, world.at, request.interval)
             if move is not None:
                 return self._apply(draft, order, move, max(world.at, quote.at), world)
         put_order(draft, order)

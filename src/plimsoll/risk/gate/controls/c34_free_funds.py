@@ -3,6 +3,10 @@
 Spot buys are paid from cash, spot sales from coins, derivatives from the account's free margin. Cash and margin keep a
 buffer of equity free; coins need none.
 
+One wallet pays for spot and derivatives alike, asset by asset, as venues count in their plain modes: what a derivative
+binds or has lost of an asset buys no coins, an open profit is margin and no money to spend, and coins bought on spot
+are margin only for what settles in them, however much they add to equity.
+
 Of closes it is asked only where one portfolio's leg is closed by an order that opens at the venue, which nets the legs
 of an account. It says what that takes and refuses nothing: closing is sacred.
 """
@@ -72,7 +76,7 @@ def largest_value(proposal: Proposal, snapshot: Snapshot, limits: Limits) -> Dec
     funds = _funds(proposal, snapshot, limits)
     if funds is None or not known_price(proposal.value):
         return None
-    if funds.needed <= funds.free:
+    if funds.needed <= 0:
         return proposal.value
     return money.settle_share(proposal.value, max(funds.free, money.ZERO), funds.needed)
 
@@ -82,26 +86,37 @@ def _funds(proposal: Proposal, snapshot: Snapshot, limits: Limits) -> _Funds | N
     if instrument is None:
         return None
     if not instrument.is_derivative and proposal.terms.side is Side.SELL:
-        if not known(proposal.quantity) or not known(snapshot.coins) or not known(snapshot.reserved_coins):
+        coins, reserved, bound = snapshot.coins, snapshot.reserved_coins, snapshot.coins_bound
+        if not known(proposal.quantity) or not known(coins) or not known(reserved) or bound is None:
             return None
-        return _Funds(proposal.quantity, snapshot.coins - snapshot.reserved_coins, instrument.base)
+        return _Funds(proposal.quantity, coins - reserved - bound.margin - bound.loss, instrument.base)
 
     equity, rate, leverage = snapshot.equity, snapshot.cash_rate, chosen_leverage(snapshot, limits)
     if not known(proposal.worst_cost) or not known(equity) or not known_price(rate) or not known(snapshot.fee_ratio):
         return None
-    if not known(snapshot.reserved_cash) or not known_price(leverage):
+    cash, reserved, bound = snapshot.cash, snapshot.reserved_cash, snapshot.cash_bound
+    if not known(cash) or not known(reserved) or bound is None or not known_price(leverage):
         return None
     needed, asset = reservation(proposal, snapshot, instrument, leverage)
     buffer = money.settle_product(max(equity, money.ZERO), limits.cash_buffer_ratio)
-    if instrument.is_derivative:
-        if not known(snapshot.margin_used):
-            return None
-        reserved = money.settle_product(snapshot.reserved_cash, rate)
-        free = equity - snapshot.margin_used - reserved - buffer
-        return _Funds(money.settle_product(needed, rate), free, "margin of the account's currency")
-    if not known(snapshot.cash):
+    wallet = (
+        cash - reserved - bound.margin - bound.loss - (buffer if rate == 1 else money.settle_quotient(buffer, rate))
+    )
+    if not instrument.is_derivative:
+        return _Funds(needed, wallet, asset)
+    used = snapshot.margin_used
+    if not known(used):
         return None
-    return _Funds(needed, snapshot.cash - snapshot.reserved_cash - money.settle_quotient(buffer, rate), asset)
+    # The account as a whole must carry it too: what is owed in another asset is missing here.
+    wallet += bound.profit
+    if rate == 1:  # nearly always
+        return _Funds(needed, min(equity - used - reserved - buffer, wallet), f"{asset} of margin")
+    free = equity - used - money.settle_product(reserved, rate) - buffer
+    return _Funds(
+        money.settle_product(needed, rate),
+        min(free, money.settle_product(wallet, rate)),
+        "margin of the account's currency",
+    )
 
 
 CONTROL = Control(34, "free cash or margin", judge, binds_close=True, largest_value=largest_value)

@@ -3,6 +3,8 @@
 DIR/desk.db      the book                DIR/paper.db     the paper venue's own books
 DIR/chain.key    key of the chain        DIR/heads.stamp  heads of the chain, outside the database
 DIR/desk.lock    held by the one writer  DIR/desk.sock    the way to it for other commands
+
+All of it is for the user whose desk it is: the directory, where we make it, and every file in it, whoever made that.
 """
 
 import fcntl
@@ -106,16 +108,21 @@ class DeskIsRunning(PlimsollError):
 
 
 class DeskLock:
-    """The right to write in a data directory, held until it is released or the process ends, however it ends."""
+    """The right to write in a data directory, held until it is released or the process ends, however it ends.
+
+    What the process makes meanwhile is for its user only.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
+        self._umask = os.umask(0o077)
 
     def release(self) -> None:
         """Let another process be the desk; again is harmless. The file stays: who unlinks it could lock a ghost."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+            os.umask(self._umask)
 
 
 def take_the_desk(directory: DataDirectory) -> DeskLock:
@@ -123,14 +130,29 @@ def take_the_desk(directory: DataDirectory) -> DeskLock:
 
     Raises: DeskIsRunning
     """
-    directory.path.mkdir(parents=True, exist_ok=True)
+    directory.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(directory.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
         raise DeskIsRunning(directory) from None
+    _close_to_others(directory)
     return DeskLock(descriptor)
+
+
+def _close_to_others(directory: DataDirectory) -> None:
+    """Make what earlier releases left readable for everybody ours alone."""
+    books = (directory.database, directory.paper_books)
+    beside = [file.with_name(file.name + end) for file in books for end in ("-wal", "-shm")]
+    for file in (*books, *beside, directory.chain_key_file, directory.stamp):
+        try:
+            if file.stat().st_mode & 0o077:
+                file.chmod(0o600)
+        except FileNotFoundError:
+            continue
+        except OSError as failure:  # a disk that knows no modes; a desk on it must still be stopped by `plimsoll halt`
+            log.warning("file_open_to_others", failure=str(failure), remedy="close its folder to others")
 
 
 def look_at(directory: DataDirectory) -> Glance | None:

@@ -1,0 +1,126 @@
+"""What belongs to whom: the one place where a name or an id that came from outside becomes an account or a portfolio.
+
+Rule 1. Every question carries the actor. What is not his, or not within what his token may touch, does not exist.
+Rule 2. What concerns a whole account (its equity, halts, guards, margin) is seen only by a token that may touch every
+        portfolio of it: a key for one portfolio must not learn, or stop, what the others do.
+
+A desk's accounts and portfolios are made before it is served, so they are looked up once. Who adds a route that makes
+one also tells the estate.
+"""
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from plimsoll.edges.api.problems import missing, refused_field
+from plimsoll.ledger import accounts as account_rows
+from plimsoll.ledger import keys
+from plimsoll.model.account import Account, Portfolio
+from plimsoll.model.ids import AccountId, PortfolioId, UserId
+from plimsoll.people.actor import Actor
+
+if TYPE_CHECKING:
+    from plimsoll.edges.served import ServedAccount, ServedDesk
+
+
+class Estate:
+    """Who owns what of one desk."""
+
+    def __init__(self, desk: "ServedDesk") -> None:
+        self._desk = desk
+        self._of_user: defaultdict[UserId, list[Portfolio]] = defaultdict(list)
+        self._of_account: defaultdict[AccountId, set[PortfolioId]] = defaultdict(set)
+        for key, value in sorted(desk.books.hot.snapshot().items(), key=lambda item: str(item[0])):
+            if key[0] == keys.PORTFOLIO and value.account_id in desk.accounts:
+                self._of_user[value.user_id].append(value)
+                self._of_account[value.account_id].add(value.id)
+        for portfolios in self._of_user.values():
+            portfolios.sort(key=lambda portfolio: portfolio.id)
+
+    def portfolios(self, actor: Actor) -> list[Portfolio]:
+        """List what he may touch, oldest first."""
+        return [portfolio for portfolio in self._of_user.get(actor.user.id, []) if actor.owns(portfolio)]
+
+    def account_ids(self, actor: Actor) -> list[AccountId]:
+        """List every account of the actor's user, whatever the token may touch of them: for what is unique per user."""
+        return list(dict.fromkeys(portfolio.account_id for portfolio in self._of_user.get(actor.user.id, [])))
+
+    def ids(self, actor: Actor) -> frozenset[PortfolioId]:
+        """Give the ids of what he may touch, as the filter of every read."""
+        return frozenset(portfolio.id for portfolio in self.portfolios(actor))
+
+    def portfolio(self, actor: Actor, said: str) -> Portfolio:
+        """Find a portfolio by its id, or by its name where only one has it.
+
+        Raises: Refused
+        """
+        mine = self.portfolios(actor)
+        named = [portfolio for portfolio in mine if portfolio.uid == said]
+        named = named or [portfolio for portfolio in mine if portfolio.name == said]
+        if not named:
+            raise missing()
+        if len(named) > 1:
+            raise refused_field("portfolio", said, "several accounts have one of this name: give its id")
+        return named[0]
+
+    def chosen(self, actor: Actor, said: str | None) -> Portfolio:
+        """Find the portfolio that a command is for; without a word, the one that there is, or the only `main`.
+
+        Raises: Refused
+        """
+        if said is not None:
+            return self.portfolio(actor, said)
+        mine = self.portfolios(actor)
+        mains = mine if len(mine) == 1 else [item for item in mine if item.name == account_rows.MAIN]
+        if len(mains) != 1:
+            raise refused_field("portfolio", None, "say which portfolio: `GET portfolios` lists yours")
+        return mains[0]
+
+    def within(self, actor: Actor, said: str | None) -> list[Portfolio]:
+        """List the portfolios that a read is about: the one that is named, or all of his.
+
+        Raises: Refused
+        """
+        return self.portfolios(actor) if said is None else [self.portfolio(actor, said)]
+
+    def accounts(self, actor: Actor) -> list["ServedAccount"]:
+        """List the accounts that are wholly his to see."""
+        mine = self.portfolios(actor)
+        touched, numbers = frozenset(item.id for item in mine), dict.fromkeys(item.account_id for item in mine)
+        return [self._desk.accounts[number] for number in numbers if self._of_account[number] <= touched]
+
+    def account(self, actor: Actor, said: str | None) -> "ServedAccount":
+        """Find an account by its id; without a word, the only one.
+
+        Raises: Refused
+        """
+        mine = self.accounts(actor)
+        if said is None:
+            if len(mine) == 1:
+                return mine[0]
+            if not mine:
+                raise missing()
+            raise refused_field("account", None, "say which account: `GET portfolios` names yours")
+        for served in mine:
+            if self.record(served).uid == said:
+                return served
+        raise missing()
+
+    def some(self, actor: Actor, said: str | None) -> list["ServedAccount"]:
+        """List the accounts that are meant: the one that is named, or all of his.
+
+        Raises: Refused
+        """
+        return self.accounts(actor) if said is None else [self.account(actor, said)]
+
+    def all_of(self, account_id: AccountId) -> frozenset[PortfolioId]:
+        """Give every portfolio of an account, to see whether somebody's are the whole of it."""
+        return frozenset(self._of_account[account_id])
+
+    def of(self, portfolio: Portfolio) -> "ServedAccount":
+        """Give the account that a portfolio of his belongs to."""
+        return self._desk.accounts[portfolio.account_id]
+
+    def record(self, served: "ServedAccount") -> Account:
+        """Give what the book knows of an account."""
+        found: Account = self._desk.books.hot.get(keys.account(served.ports.account_id))
+        return found

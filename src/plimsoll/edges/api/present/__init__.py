@@ -1,0 +1,1 @@
+"""What the desk knows, in the words of the contract: a file per noun, and no decision."""
