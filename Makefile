@@ -60,7 +60,7 @@ bench: .venv/.ready-to-develop ## measure against raw SQLite in the same run and
 UPGRADE ?=
 COMPILE_GROUP := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --quiet $(UPGRADE)
-COMPILE := $(COMPILE_GROUP) --extra parquet --extra crypto
+COMPILE := $(COMPILE_GROUP) --extra parquet --extra crypto --extra postgresql
 
 lock: .venv/.ready-to-develop ## pin what pyproject.toml asks for, with hashes, for every platform (UPGRADE=--upgrade)
 	@test -x .venv/bin/uv || $(PIP) --quiet uv

@@ -15,13 +15,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import bars, http_load, memory, orders, stream, trades, verdicts
+from benchmarks import bars, big_desk, http_load, memory, orders, postgres, recompute, stream, trades, verdicts
 from benchmarks.disk import fdatasync_seconds
 from benchmarks.http_load import LoadFigures, median_of
 from benchmarks.http_server import WIDENED
 from benchmarks.stream import StreamFigures
 from plimsoll.runtime.logging import configure_logging
 from plimsoll.runtime.process import begin_process
+from tests.builders.postgres import find_programs, running_cluster
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 RUNS = 3
@@ -38,7 +39,8 @@ def main() -> None:
     configure_logging(json=False, level="WARNING", stream=sys.stderr, now=lambda: datetime.now(UTC))
     with tempfile.TemporaryDirectory(dir=words.directory, prefix="plimsoll-bench-") as name:
         place = Path(name)
-        sections = [_head(), _disk(place), _trades(place), _orders(place), _rest(place)]
+        sections = [_head(), _disk(place), _trades(place), _postgres(), _recompute(place), _big_desk(place)]
+        sections += [_orders(place), _rest(place)]
         sections += [_http(place), _stream(place), _memory(place, words.minutes)]
     text = "\n".join(sections)
     RESULTS.write_text(text)
@@ -77,6 +79,56 @@ def _trades(directory: Path) -> str:
             f"| {waiting:,} | {figure.trades_per_second:,.0f} | {figure.raw_per_second:,.0f} | **{figure.ratio:.2f}** |"
             f" {figure.trades_per_second * sync:.2f} | {figure.duplicate_microseconds:.0f} µs |"
         )
+    return "\n".join([*lines, ""])
+
+
+def _postgres() -> str:
+    lines = [
+        "## Booking trades on PostgreSQL",
+        "",
+        "A server of our own on this machine, asked over 127.0.0.1; it waits for the disk at every commit. Raw is"
+        " `psycopg` alone sending the very same rows, as arrays, in one message for each group.",
+        "",
+        "| waiting | trades/s | raw psycopg/s | ratio |",
+        "| ---: | ---: | ---: | ---: |",
+    ]
+    if find_programs() is None:
+        return "\n".join([lines[0], "", "Skipped: this machine has no PostgreSQL.", ""])
+    with running_cluster(durable=True) as cluster:
+        for waiting, count in postgres.SIZES:
+            runs = [postgres.measure(cluster, waiting, count) for _ in range(RUNS)]
+            figure = median_of(runs, lambda run: run.ratio)
+            told = f"{figure.trades_per_second:,.0f} | {figure.raw_per_second:,.0f} | **{figure.ratio:.2f}**"
+            lines.append(f"| {waiting} | {told} |")
+    return "\n".join([*lines, ""])
+
+
+def _recompute(directory: Path) -> str:
+    figures = recompute.measure(_fresh(directory))
+    return (
+        "## Recompute\n\n"
+        f"{figures.trades:,} trades and {figures.lines:,} cash lines folded into positions, days and balances:"
+        f" **{figures.running:.1f} s**; only reading the rows {figures.raw:.1f} s, reading them with each position's"
+        f" together {figures.sorted:.1f} s, an object for each row {figures.objects:.1f} s. One run.\n"
+    )
+
+
+def _big_desk(directory: Path) -> str:
+    path = directory / "big.db"
+    big_desk.make(path)
+    figures = big_desk.ask(path)
+    path.unlink()
+    lines = [
+        "## A big desk",
+        "",
+        f"{big_desk.USERS} users × {len(big_desk.NAMES)} portfolios × {big_desk.A_DAY} trades a day for a year:"
+        f" {figures.trades:,} trades with their orders, **{figures.gigabytes:.1f} GB**. Each question is asked by"
+        f" another user through a connection of its own; memory {figures.memory[0]:.0f} → {figures.memory[1]:.0f} MiB.",
+        "",
+        "| question | median | p95 |",
+        "| --- | ---: | ---: |",
+        *(f"| {name} | {median:.1f} ms | **{p95:.1f} ms** |" for name, (median, p95) in figures.questions.items()),
+    ]
     return "\n".join([*lines, ""])
 
 

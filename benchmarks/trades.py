@@ -40,28 +40,31 @@ def measure(directory: Path, waiting: int, trades: int) -> TradeFigures:
     create_from_template(path)
     writer = RecordingWriter(path)
     scribe = Scribe(writer, LedgerBooks(KEY))
-    _run(scribe, [open_benchmark_account], 1)
-    _run(scribe, [partial(_write_order, number) for number in range(trades)], 500)
+    run(scribe, [open_benchmark_account], 1)
+    run(scribe, [partial(write_one_order, number) for number in range(trades)], 500)
     before, writer.groups = writer.groups, []
     reports = [report(number) for number in range(trades)]
-    units = [partial(_book, one) for one in reports]
-    taken = _run(scribe, units, waiting)
+    units = [partial(book, one) for one in reports]
+    taken = run(scribe, units, waiting)
     groups = writer.groups
     raw = raw_seconds(directory / f"raw-{waiting}.db", before, groups)
-    again = _run(scribe, [partial(_book, one) for one in reports[:1_000]], waiting)
+    again = run(scribe, [partial(book, one) for one in reports[:1_000]], waiting)
     scribe.close()
     return TradeFigures(waiting, trades / taken, trades / raw, again / 1_000 * 1e6)
 
 
-def _write_order(number: int, draft: Draft) -> None:
+def write_one_order(number: int, draft: Draft) -> None:
+    """Write the live order of a number; the number comes first, for `partial`."""
     write_order(draft, number)
 
 
-def _book(one: TradeReport, draft: Draft) -> list[Booking]:
+def book(one: TradeReport, draft: Draft) -> list[Booking]:
+    """Book one fill."""
     return book_trades(draft, [one], one.exec_time, "venue:bench")
 
 
-def _run(scribe: Scribe, units: list[Any], waiting: int) -> float:
+def run(scribe: Scribe, units: list[Any], waiting: int) -> float:
+    """Run units, so many waiting at a time; give the seconds it took."""
     failures: list[BaseException] = []
 
     def answer(_value: Any, error: BaseException | None) -> None:

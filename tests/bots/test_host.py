@@ -382,6 +382,22 @@ def test_what_cannot_be_a_bot_is_refused_and_nothing_is_written(tmp_path: Path) 
     serve(tmp_path, story)
 
 
+def test_a_bot_is_of_a_version_of_its_strategy_and_other_parameters_are_the_next(tmp_path: Path) -> None:
+    async def story(desk: Served) -> None:
+        said = [{"share": "0.5"}, {"share": "0.5"}, {"share": "0.4"}]
+        made = [
+            await desk.host.create(NewBot(f"bot {number}", "hold", MAIN, SPOT.id, params), ADA)
+            for number, params in enumerate(said)
+        ]
+        assert [bot.strategy_version_id for bot in made] == [1, 1, 2]
+        assert desk.rows("SELECT user_id, name, version, kind, params_json FROM strategies ORDER BY id") == [
+            (USER, "hold", 1, "hold", '{"share":"0.5"}'),
+            (USER, "hold", 2, "hold", '{"share":"0.4"}'),
+        ]
+
+    serve(tmp_path, story)
+
+
 def test_a_name_is_the_users_alone_over_all_accounts_and_numbers_go_on(tmp_path: Path) -> None:
     async def story(desk: Served) -> None:
         def another_account(draft: Draft) -> None:

@@ -201,7 +201,7 @@ class Recording:
             engine.dispose()
 
     def assert_sound(self) -> None:
-        report = verify(self.directory.database, self.directory.chain_key(), None)
+        report = verify(self.directory.book, self.directory.chain_key(), None)
         assert report.ok, report.findings
 
 

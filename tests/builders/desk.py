@@ -468,10 +468,10 @@ class Desk:
         """Memory equals the database; the book verifies; nothing is held back for what has ended."""
         books = LedgerBooks(self.directory.chain_key())
         stored = dict(books.load(self._scribes[0]._connection))
-        nowhere_stored = {"recent_order", "recent_slot", "parity"}
+        nowhere_stored = {"recent_order", "recent_slot", "parity", "pnl_day", "pnl_latest"}
         hot = {key: value for key, value in self.ports.books.hot.snapshot().items() if key[0] not in nowhere_stored}
         assert hot == stored, "Invariant: memory equals the database"
-        report = verify(self.directory.database, self.directory.chain_key(), None)
+        report = verify(self.directory.book, self.directory.chain_key(), None)
         assert report.ok, report.findings
         if not self.live():
             assert not any(key[0] in ("reserved", "pending", "closing") for key in hot), "I12: released exactly once"

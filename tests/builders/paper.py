@@ -16,6 +16,7 @@ from plimsoll.model.venue import VenueAccount, VenueEvent
 from plimsoll.runtime.virtual_loop import VirtualClock, run_virtual
 from plimsoll.store.drivers import LoopDriver
 from plimsoll.store.hot import HotKey
+from plimsoll.store.place import Place, SqlitePlace
 from plimsoll.store.scribe import Scribe
 from plimsoll.venues.paper.books import open_scribe
 from plimsoll.venues.paper.rules import PaperRules
@@ -53,10 +54,10 @@ BARS = SourceFacts("replay", frozenset({Fact.PRICE}), MINUTE)
 
 
 class PaperWorld:
-    """One venue, its file, and everything it said."""
+    """One venue, its books, and everything it said."""
 
-    def __init__(self, path: Path, clock: VirtualClock, rules: PaperRules, seed: int, source: SourceFacts) -> None:
-        self.path, self.clock, self.rules, self.source = path, clock, rules, source
+    def __init__(self, place: Place, clock: VirtualClock, rules: PaperRules, seed: int, source: SourceFacts) -> None:
+        self.place, self.clock, self.rules, self.source = place, clock, rules, source
         self.chance = random.Random(seed)
         self.heard: list[VenueEvent] = []
         self.failures: list[BaseException] = []
@@ -64,7 +65,7 @@ class PaperWorld:
         self.venue = self._start()
 
     def _start(self) -> PaperVenue:
-        scribe = open_scribe(self.path)
+        scribe = open_scribe(self.place)
         self._scribes.append(scribe)
         self.driver = LoopDriver(scribe, on_failure=self.failures.append)
         venue = PaperVenue(self.driver, INSTRUMENTS, self.clock, self.chance, self.rules, self.source)
@@ -72,12 +73,12 @@ class PaperWorld:
         return venue
 
     def restart(self) -> None:
-        """Kill the venue where it stands and start another on the same file; the prices are not remembered."""
+        """Kill the venue where it stands and start another on the same books; the prices are not remembered."""
         self.venue = self._start()
 
     def fresh_hot_state(self) -> dict[HotKey, object]:
-        """Read the hot state from the file, as a start would."""
-        scribe = open_scribe(self.path)
+        """Read the hot state from the books, as a start would."""
+        scribe = open_scribe(self.place)
         self._scribes.append(scribe)
         return scribe.hot.snapshot()
 
@@ -145,7 +146,7 @@ class Story(Protocol):
 
 
 def play(
-    path: Path,
+    where: Path | Place,
     story: Story,
     *,
     rules: PaperRules | None = None,
@@ -154,16 +155,17 @@ def play(
     cash: str = "10000",
     account_id: AccountId = ACCOUNT,
 ) -> None:
-    """Run a story with an open account of so many USDT, and look at the end whether memory equals the file."""
+    """Run a story with an open account of so many USDT, and look at the end whether memory equals the books."""
+    place = SqlitePlace(where) if isinstance(where, Path) else where
 
     async def main(clock: VirtualClock) -> None:
-        world = PaperWorld(path, clock, rules or PaperRules(), seed, source)
+        world = PaperWorld(place, clock, rules or PaperRules(), seed, source)
         try:
             await world.venue.open_account(account_id, "USDT")
             await world.venue.deposit(account_id, "USDT", D(cash), reference="start")
             await story(world)
             assert world.failures == []
-            assert world.driver.hot.snapshot() == world.fresh_hot_state(), "Invariant: memory equals the file"
+            assert world.driver.hot.snapshot() == world.fresh_hot_state(), "Invariant: memory equals the books"
         finally:
             world.close()
 

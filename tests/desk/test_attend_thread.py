@@ -132,5 +132,5 @@ def test_prices_orders_bots_and_a_stop_on_a_real_loop(tmp_path: Path) -> None:
     asyncio.run(first())
     asyncio.run(second())
     assert failures == []
-    report = verify(directory.database, directory.chain_key(), None)
+    report = verify(directory.book, directory.chain_key(), None)
     assert report.ok, report.findings

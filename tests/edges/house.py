@@ -35,6 +35,7 @@ from plimsoll.ledger import accounts, queries
 from plimsoll.ledger.books import LedgerBooks
 from plimsoll.ledger.database import create_from_template
 from plimsoll.ledger.follow import EventFeed
+from plimsoll.ledger.reading.reader import Reader
 from plimsoll.ledger.schema import metadata
 from plimsoll.ledger.verify import verify
 from plimsoll.market.board import PriceBoard
@@ -51,6 +52,7 @@ from plimsoll.people.people import People
 from plimsoll.store.connection import CommitUnclear, StoreFailed
 from plimsoll.store.drivers import LoopDriver
 from plimsoll.store.hot import HotState
+from plimsoll.store.place import SqlitePlace
 from plimsoll.store.scribe import Scribe, Unit
 from plimsoll.store.sqlite import SqliteWriter, reader
 from plimsoll.venues.paper.books import open_scribe
@@ -234,7 +236,7 @@ class House:
         self.failures: list[BaseException] = []
         writer = SqliteWriter(self.directory.database, metadata, queries.compiled())
         self._scribe = Scribe(writer, LedgerBooks(self.directory.chain_key()))
-        self._paper_scribe = open_scribe(self.directory.paper_books)
+        self._paper_scribe = open_scribe(SqlitePlace(self.directory.paper_books))
         self._engine = reader(self.directory.database)
         self.books = Books(LoopDriver(self._scribe, on_failure=self.failures.append))
         self._paper_books = LoopDriver(self._paper_scribe, on_failure=self.failures.append)
@@ -255,7 +257,7 @@ class House:
             clock=self.clock,
             started_at=self.clock.now(),
             books=self.books,
-            reader=self._engine,
+            reader=Reader(self._engine),
             people=self.people,
             events=EventFeed(self._scribe, self._engine),
             accounts=self.served,
@@ -315,10 +317,10 @@ class House:
         """Memory equals the database, and the book verifies."""
         await self.books.write(lambda _draft: None)
         stored = dict(LedgerBooks(self.directory.chain_key()).load(self._scribe._connection))
-        nowhere_stored = {"recent_order", "recent_slot", "parity"}
+        nowhere_stored = {"recent_order", "recent_slot", "parity", "pnl_day", "pnl_latest"}
         hot = {key: value for key, value in self.books.hot.snapshot().items() if key[0] not in nowhere_stored}
         assert hot == stored, "Invariant: memory equals the database"
-        report = verify(self.directory.database, self.directory.chain_key(), None)
+        report = verify(self.directory.book, self.directory.chain_key(), None)
         assert report.ok, report.findings
         assert self.failures == []
 

@@ -35,6 +35,7 @@ from plimsoll.edges.served import ServedDesk
 from plimsoll.ledger import accounts, queries
 from plimsoll.ledger.follow import DESK, EventFeed
 from plimsoll.ledger.log import tell
+from plimsoll.ledger.reading.reader import Reader
 from plimsoll.ledger.schema import metadata
 from plimsoll.market.board import PriceBoard
 from plimsoll.model.account import Account, Mode, Portfolio, TradingState, User
@@ -341,7 +342,7 @@ class Port(Harbour):
             clock=self.clock,
             started_at=self.clock.now(),
             books=self.driver,
-            reader=self.events._reader,
+            reader=Reader(self.events._reader),
             people=self.people,
             events=self.events,
             accounts={},

@@ -185,7 +185,7 @@ def test_the_reason_of_a_close_by_hand_is_kept_with_its_order(tmp_path: Path) ->
         position = (await ada.get("/positions")).json()["items"][0]["position_id"]
         closed = await ada.post("/guards/manual-close", {"position_id": position, "reason": "I do not like it"})
         assert closed.json()["outcome"] == "FLAT"
-        with house.desk.reader.connect() as connection:
+        with house._engine.connect() as connection:
             kept = connection.exec_driver_sql("SELECT signal_context FROM orders ORDER BY id").scalars().all()
         assert kept == ["", "I do not like it"]
 

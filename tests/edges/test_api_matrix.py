@@ -6,7 +6,7 @@ without a route: nobody adds one and forgets to think about whom it must not ans
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +20,9 @@ from plimsoll.edges.api.answers import StrictRoute
 from plimsoll.edges.api.app import api_routes, bare_app, check_rights
 from plimsoll.edges.api.routes import orders
 from plimsoll.model.errors import InvariantBroken
+from plimsoll.model.order import Side
 from plimsoll.people.actor import Right
+from tests.builders.approved import approved
 from tests.edges.contract import DOCUMENT, check_answer, operations
 from tests.edges.house import ADA, API, EVE, Client, House, Tenant, play
 
@@ -51,6 +53,17 @@ ORDER = {
     "allow_repeat": True,
 }
 BOT = {"name": "two", "strategy": "hold", "symbol": "BTC/USDT", "params": {}, "portfolio": "{portfolio}"}
+#: What a definition of a broker says, but its slug.
+BROKER = {
+    "name": "Own",
+    "kind": "broker",
+    "markets": ["EQUITY"],
+    "order_types": ["MARKET"],
+    "spot": True,
+    "margin": False,
+    "futures": False,
+    "leverage_max": "1",
+}
 
 TABLE: dict[tuple[str, str], Asked] = {
     ("/system/health", "get"): Asked(),
@@ -71,6 +84,12 @@ TABLE: dict[tuple[str, str], Asked] = {
     ("/portfolio", "get"): Asked({"portfolio": "{portfolio}"}, ids=("portfolio",)),
     ("/positions", "get"): Asked({"portfolio": "{portfolio}"}, ids=("portfolio",)),
     ("/equity", "get"): Asked({"account": "{account}"}, ids=("account",)),
+    ("/pnl", "get"): Asked({"portfolio": "{portfolio}"}, ids=("portfolio",)),
+    ("/funds/history", "get"): Asked({"portfolio": "{portfolio}"}, ids=("portfolio",)),
+    ("/breaches", "get"): Asked({"account": "{account}"}, ids=("account",)),
+    ("/audit", "get"): Asked({"account": "{account}"}, ids=("account",)),
+    ("/events", "get"): Asked({"account": "{account}"}, ids=("account",)),
+    ("/policies", "get"): Asked(),
     ("/instruments", "get"): Asked({"portfolio": "{portfolio}"}, ids=("portfolio",)),
     ("/quotes", "get"): Asked({"portfolio": "{portfolio}"}, ids=("portfolio",)),
     ("/quotes/{symbol}", "get"): Asked({"portfolio": "{portfolio}"}, ids=("portfolio",)),
@@ -101,6 +120,18 @@ TABLE: dict[tuple[str, str], Asked] = {
     ("/bots/{bot_id}/stop", "post"): Asked(),
     ("/bots/{bot_id}/evaluate", "post"): Asked(body={"forced": False}),
     ("/strategies", "get"): Asked(),
+    ("/reconciliation/{account}", "get"): Asked(),
+    ("/reconciliation/{account}/sync", "post"): Asked(),
+    ("/reconciliation/{account}/log", "get"): Asked(),
+    ("/reconciliation/{account}/breaks", "get"): Asked(),
+    ("/reconciliation/{account}/breaks/{break_id}/resolve", "post"): Asked(body={"resolution": "done by hand"}),
+    ("/reconciliation/{account}/external-orders", "get"): Asked(),
+    ("/reconciliation/{account}/external-orders/{external_id}", "post"): Asked(body={"status": "IGNORED"}),
+    ("/accounts/{account}/sync-log", "get"): Asked(),
+    ("/brokers", "get"): Asked(),
+    ("/brokers", "post"): Asked(body={"slug": "own", **BROKER}),
+    ("/brokers/{slug}", "post"): Asked(body=BROKER),
+    ("/brokers/{slug}", "delete"): Asked(),
     ("/stream", "get"): Asked(endless=True),
 }
 
@@ -114,6 +145,8 @@ KINDS = {
     "portfolio": "portfolio",
     "portfolios": "portfolio",
     "account": "account",
+    "break_id": "break",
+    "external_id": "external",
 }
 NOTHING = {
     "key": "018f-key-9",
@@ -122,6 +155,8 @@ NOTHING = {
     "bot": "018f-portfolio-9-0.7",
     "position": "018f-portfolio-9-0.21.0.",
     "account": "018f-account-9",
+    "break": "018f-account-9.1",
+    "external": "018f-account-9.1",
 }
 
 
@@ -139,7 +174,7 @@ def _with(text: str, ids: Ids) -> str:
 async def ask(client: Client, path: str, method: str, asked: Asked, ids: Ids, **more: Any) -> httpx2.Response:
     """Ask a route with these ids."""
     names = {f"{{{name}}}": kind for name, kind in KINDS.items()}
-    place = API + path.replace("{symbol}", "BTC/USDT")
+    place = API + path.replace("{symbol}", "BTC/USDT").replace("{slug}", f"own-{method}")
     for name, kind in names.items():
         place = place.replace(name, ids[kind])
     # As the standard library writes it: it lets half a character through, as some clients do.
@@ -147,6 +182,14 @@ async def ask(client: Client, path: str, method: str, asked: Asked, ids: Ids, **
     headers = {**client.headers, "content-type": "application/json"}
     params = filled(asked.params, ids)
     return await client.http.request(method.upper(), place, content=body, headers=headers, params=params)
+
+
+async def leave_at_venue(house: House, who: Tenant) -> None:
+    """Have an order wait at somebody's venue that is none of the book's: a break that stops nothing."""
+    order = approved("theirs", Side.BUY, "0.01", who.spot, price="49000", account_id=who.account.id)
+    name = type(order.client_order_id)("THEM" + order.client_order_id[4:])
+    await house.venues[who.account.id].place(replace(order, client_order_id=name))
+    await house.served[who.account.id].ports.settled()
 
 
 async def things_of(house: House, who: Tenant, client: Client) -> Ids:
@@ -160,9 +203,16 @@ async def things_of(house: House, who: Tenant, client: Client) -> Ids:
     held = (await client.get("/positions")).json()["items"][0]
     assert [bought.status_code, waiting.status_code, bot.status_code] == [201, 201, 201], bot.text
     key = await house.key(who, Right.READ)
+    for method in ("post", "delete"):  # whoever comes second finds them there
+        await client.post("/brokers", {"slug": f"own-{method}", **BROKER})
+    await leave_at_venue(house, who)
+    venue = f"/reconciliation/{who.account.uid}"
+    assert (await client.post(f"{venue}/sync")).json()["divergences_detected"] == 1
     return {
         "portfolio": who.portfolios[0].uid,
         "account": who.account.uid,
+        "break": (await client.get(f"{venue}/breaks")).json()["items"][0]["id"],
+        "external": (await client.get(f"{venue}/external-orders")).json()["items"][0]["id"],
         "order": waiting.json()["order"]["id"],
         "bot": bot.json()["id"],
         "position": held["position_id"],
@@ -181,7 +231,7 @@ def test_every_id_position_of_the_document_is_known() -> None:
     for path, method, said in operations():
         asked = TABLE[path.removeprefix(API), method]
         for parameter in said.get("parameters", ()):
-            if parameter["in"] == "path" and parameter["name"] != "symbol":
+            if parameter["in"] == "path" and parameter["name"] not in ("symbol", "slug"):
                 found.add(parameter["name"])
             elif parameter["name"] in KINDS:
                 assert parameter["name"] in asked.ids, f"{method} {path}: {parameter['name']}"

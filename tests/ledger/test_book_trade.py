@@ -10,7 +10,7 @@ from plimsoll.ledger import keys, orders, trades
 from plimsoll.ledger.book_trade import Booking, book_trades
 from plimsoll.ledger.log import Note, write_note
 from plimsoll.model.errors import InvariantBroken
-from plimsoll.model.ids import AccountId, BrokerOrderId, BrokerTradeId, ClientOrderId, InstrumentId
+from plimsoll.model.ids import AccountId, BrokerOrderId, ClientOrderId, InstrumentId
 from plimsoll.model.instrument import Instrument
 from plimsoll.model.order import OrderEvent, OrderState, Side
 from plimsoll.model.trade import Trade
@@ -255,19 +255,6 @@ def test_the_same_id_on_another_instrument_is_another_trade(books: Books) -> Non
     assert books.book(told, replace(told, instrument_id=PERPETUAL.id)) == [Booking.BOOKED] * 2
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_a_correction_is_an_incident_and_no_second_fill(books: Books, known: bool) -> None:
-    """It says what the first report should have said; added to it, the position would be twice as large."""
-    told = buy(SPOT, "1", "100")
-    if known:
-        books.book(told)
-    held = books.position(SPOT)
-    assert books.book(replace(told, revision=1, price=D("100.5"))) == [Booking.CONTRADICTED]
-    assert books.position(SPOT) == held
-    assert len(rows(books, "trades")) == known
-    assert "a correction cannot be booked yet" in incident(books)
-
-
 @pytest.mark.parametrize("by", ["client_order_id", "broker_order_id"])
 @pytest.mark.parametrize(("instrument", "side"), [(PERPETUAL, Side.BUY), (SPOT, Side.SELL), (PERPETUAL, Side.SELL)])
 @pytest.mark.parametrize("ended", [False, True])
@@ -392,8 +379,8 @@ def test_looking_for_what_is_not_there_finds_nothing(books: Books) -> None:
         return [
             orders.find(draft, ACCOUNT.id, client_order_id("nobody")),
             orders.find_by_broker_id(draft, ACCOUNT.id, SPOT.id, BrokerOrderId("b-9")),
-            trades.find(draft, buy(SPOT, "1", "1", trade_id=BrokerTradeId("t9"))),
+            trades.revisions(draft, buy(SPOT, "1", "1", 9)),
             orders.live(draft, ACCOUNT.id),
         ]
 
-    assert books.write(look) == [None, None, None, []]
+    assert books.write(look) == [None, None, (), []]

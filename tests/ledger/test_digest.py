@@ -54,7 +54,7 @@ def test_a_correction_counts_with_the_trade_that_it_corrects() -> None:
         told = canonical(connection)["cash"]
         (corrections,) = connection.exec_driver_sql("SELECT count(*) FROM cash_lines WHERE kind = 'CORRECTION'").one()
     assert corrections == 1
-    assert told == ['["Ada","practice","main","futures","USDT","TRADE","paper","BTC/USDT:USDT","x@t3@y",0,"20"]']
+    assert told == ['["Ada","practice","main","futures","USDT","TRADE","paper","BTC/USDT:USDT","x@t3@y","20"]']
     assert digest(early.engine) == digest(late.engine)
 
 
@@ -68,8 +68,13 @@ def test_a_correction_counts_with_the_trade_that_it_corrects() -> None:
         "UPDATE positions SET cost = '1'",
         "UPDATE positions SET realized_pnl = '1'",
         "UPDATE balances SET amount = '1.5' WHERE asset = 'BTC'",
-        "INSERT INTO cash_lines SELECT account_id, 99, link_seq, portfolio_id, pocket, asset, kind, '1', 'd-2', at FROM"
-        " cash_lines WHERE id = 1",
+        "INSERT INTO cash_lines SELECT account_id, 99, link_seq, portfolio_id, pocket, asset, kind, '1', 'd-2', at,"
+        " NULL, NULL, NULL FROM cash_lines WHERE id = 1",
+        "UPDATE pnl_days SET turnover = '1'",
+        "INSERT INTO position_entries VALUES (1, 1, 1, 1, 1, 0, '', 'IN', '1', NULL, NULL, 'e-1',"
+        " '2022-01-21T12:00:00.000000Z', 0)",
+        'UPDATE positions SET flows_json = \'[["FUNDING","USDT","1"]]\'',
+        "UPDATE positions SET uncosted = '1'",
     ],
 )
 def test_what_counts_changes_the_digest(statement: str) -> None:
@@ -96,7 +101,9 @@ def test_each_noun_is_told_under_names() -> None:
         "accounts": 1,
         "orders": 2,
         "trades": 1,
+        "entries": 0,
         "positions": 1,
+        "days": 1,
         "cash": 3,
         "balances": 2,
     }

@@ -8,18 +8,19 @@ import pytest
 
 from plimsoll.ledger.database import ForeignDatabase, NewerDatabase, create_from_template
 from plimsoll.ledger.glance import glance
+from plimsoll.store.place import SqlitePlace
 
 
 def test_an_empty_file_holds_no_desk(tmp_path: Path) -> None:
     """A start that was cut before the first table is no start."""
     (tmp_path / "desk.db").touch()
-    assert glance(tmp_path / "desk.db") is None
+    assert glance(SqlitePlace(tmp_path / "desk.db")) is None
 
 
 def test_a_fresh_database_holds_nothing_yet(tmp_path: Path) -> None:
     """Tables without rows: no facts, no commits, nothing under way."""
     create_from_template(tmp_path / "desk.db")
-    seen = glance(tmp_path / "desk.db")
+    seen = glance(SqlitePlace(tmp_path / "desk.db"))
     assert seen is not None
     assert (seen.meta, seen.commits, seen.in_a_send, seen.in_a_close, seen.commanded) == ({}, 0, (), False, False)
 
@@ -31,7 +32,7 @@ def test_a_database_of_something_else_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "noise.db").write_bytes(b"noise" * 1000)
     for name in ("songs.db", "noise.db"):
         with pytest.raises(ForeignDatabase, match=name):
-            glance(tmp_path / name)
+            glance(SqlitePlace(tmp_path / name))
 
 
 def test_a_newer_release_is_not_read_as_ours(tmp_path: Path) -> None:
@@ -41,4 +42,4 @@ def test_a_newer_release_is_not_read_as_ours(tmp_path: Path) -> None:
         newer.execute("UPDATE alembic_version SET version_num = '9999'")
         newer.commit()
     with pytest.raises(NewerDatabase, match="9999"):
-        glance(tmp_path / "desk.db")
+        glance(SqlitePlace(tmp_path / "desk.db"))

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from plimsoll.ledger import digest as digests
 from plimsoll.ledger import trades
 from plimsoll.ledger.book_trade import Booking
-from plimsoll.ledger.fold import fold_balances, fold_positions
 from plimsoll.ledger.keys import POSITION
 from plimsoll.model.instrument import Instrument
 from plimsoll.model.order import Side
 from plimsoll.model.trade import TradeReport
 from plimsoll.store.draft import Draft
+from tests.builders.folding import fold_balances, fold_positions
 from tests.builders.ledger import (
     ACCOUNT,
     INSTRUMENTS,
@@ -121,7 +121,7 @@ def test_i9_orders_positions_and_balances_equal_their_facts(told: list[TradeRepo
 
     def look(draft: Draft) -> None:
         instrument = INSTRUMENTS[int(told[0].instrument_id) - 1]
-        where = (ACCOUNT.id, MAIN.id, instrument.id, 0)
+        where = (ACCOUNT.id, instrument.id, ACCOUNT.id, MAIN.id, instrument.id, 0)
         facts = [trades.from_row(row) for row in draft.find("trades_of_position", *where)]
         (position,) = draft.shelf(POSITION, ACCOUNT.id)
         assert fold_positions(facts, {instrument.id: instrument}) == {(ACCOUNT.id, position.key): position}

@@ -19,7 +19,7 @@ from plimsoll.model.cash import CashKind, CashLine
 from plimsoll.model.ids import BrokerOrderId, BrokerTradeId, PortfolioId, StrategyId
 from plimsoll.model.order import Intent, Order, OrderState, OrderTerms, OrderType, Side, TimeInForce
 from plimsoll.model.position import Position
-from plimsoll.model.trade import Trade
+from plimsoll.model.trade import Trade, TradeEffect
 from plimsoll.risk.gate.controls import CONTROLS
 from plimsoll.risk.gate.verdict import Finding, Judged, Outcome
 from plimsoll.risk.guards.drawdown import Episode, GuardStatus, Suspicion
@@ -147,6 +147,8 @@ def test_a_trade_comes_back_as_it_was() -> None:
         fee=D("-0.1"),
         fee_currency="BNB",
         revision=2,
+        effect=TradeEffect.CORRECT,
+        leg="LONG",
         broker_order_id=BrokerOrderId("b"),
         client_order_id=client_order_id("k"),
         realized_cash=D("-3.25"),
@@ -332,7 +334,7 @@ def test_fresh_books_start_at_the_beginning() -> None:
     books.write(lambda draft: write_note(draft, Note(0, "desk", "CREATE", "DESK", "x", NOON, {})))
     assert books.get(keys.chain(0)).seq == 1
     assert_hot_equals_database(books)
-    assert set(LedgerBooks.tables) | {"heads"} == set(schema.metadata.tables)
+    assert set(LedgerBooks.tables) | {"heads", "leases"} == set(schema.metadata.tables)
     assert Books.__doc__ is not None
     assert len(INSTRUMENTS) == 3
 

@@ -8,18 +8,26 @@ import re
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from plimsoll.ledger import schema
+from plimsoll.ledger import orders, schema
+from plimsoll.ledger.log import Note, write_note
 from plimsoll.ledger.stamp import Stamp, StampContradicted, StampUnreadable, read_stamp, stamp
 from plimsoll.ledger.verify import Finding, VerifyReport, verify
+from plimsoll.ledger.verify.orders import states_anew
+from plimsoll.model.cash import CashEvent, CashKind
 from plimsoll.model.order import OrderEvent, Side
+from plimsoll.store.draft import Draft
+from plimsoll.store.place import SqlitePlace
 from plimsoll.store.sqlite import reader
+from tests.builders.happenings import telling
 from tests.builders.ledger import (
     ACCOUNT,
     CHAIN_KEY,
+    MAIN,
     NOON,
     PERPETUAL,
     SPOT,
@@ -27,6 +35,7 @@ from tests.builders.ledger import (
     books_at,
     buy,
     client_order_id,
+    note_order,
     paying,
     refusing,
     sell,
@@ -55,14 +64,16 @@ def path(tmp_path: Path) -> Path:
 
 
 def tamper(path: Path, *statements: str) -> None:
-    """Change the file behind the desk's back."""
+    """Change the file behind the desk's back, by somebody who puts the triggers back afterwards."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for table in FACTS:
-            for change in ("update", "delete"):
-                connection.execute(f"DROP TRIGGER IF EXISTS tr_{table}_no_{change}")
+        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            connection.execute(f"DROP TRIGGER {name}")
         connection.execute("PRAGMA ignore_check_constraints = ON")
         for statement in statements:
             connection.execute(statement)
+        for _, sql in triggers:
+            connection.execute(sql)
 
 
 def found(report: VerifyReport) -> list[tuple[str, str, str]]:
@@ -70,7 +81,7 @@ def found(report: VerifyReport) -> list[tuple[str, str, str]]:
 
 
 def check(path: Path, key: bytes | None = CHAIN_KEY) -> VerifyReport:
-    return verify(path, key, None)
+    return verify(SqlitePlace(path), key, None)
 
 
 def test_an_honest_book_has_no_findings_and_says_what_was_looked_at(path: Path) -> None:
@@ -78,6 +89,8 @@ def test_an_honest_book_has_no_findings_and_says_what_was_looked_at(path: Path) 
     assert report.ok
     assert dict(report.checked) == {
         "cells": report.checked["cells"],
+        "position_entries": 0,
+        "pnl_days": 2,
         "verdicts": 3,
         "risk_breaches": 1,
         "trades": 4,
@@ -96,6 +109,7 @@ def test_an_honest_book_has_no_findings_and_says_what_was_looked_at(path: Path) 
 
 A = f"account 1, order {client_order_id('a')}"
 B = f"account 1, order {client_order_id('b')}"
+DAY, LEG = "day 2022-01-21", "instrument_id 2, strategy_id 0, leg "
 P = "account_id 1, portfolio_id 1, instrument_id 1, strategy_id 0, leg "
 TRADE, CASH = "UPDATE trades SET", "UPDATE cash_lines SET"
 
@@ -110,6 +124,7 @@ MATRIX: dict[str, tuple[Sequence[str], Sequence[tuple[str, str, str]]]] = {
         [
             ("broken_link", "audit_log", "account 1, unit 5"),
             ("position_not_fold", "positions", "account 1, portfolio 1, instrument 1, strategy 0"),
+            ("state_not_noted", "order_states", A),
             ("filled_not_fold", "orders", A),
         ],
     ),
@@ -138,44 +153,57 @@ MATRIX: dict[str, tuple[Sequence[str], Sequence[tuple[str, str, str]]]] = {
     "a note removed": (
         ["DELETE FROM audit_log WHERE seq = 4"],
         [
-            ("missing_link", "audit_log", "account 1, unit 4"),
             ("unlinked_fact", "verdicts", "account 1, row 2"),
             ("unlinked_fact", "risk_breaches", "account 1, row 1"),
+            ("missing_link", "audit_log", "account 1, unit 4"),
         ],
     ),
     "two notes removed": (
         ["DELETE FROM audit_log WHERE seq IN (6, 7)"],
         [
-            ("missing_link", "audit_log", "account 1, unit 6"),
             ("unlinked_fact", "verdicts", "account 1, row 3"),
+            ("missing_link", "audit_log", "account 1, unit 6"),
+            ("terms_not_noted", "orders", B),
+            ("state_not_noted", "order_states", B),
+            ("state_not_noted", "order_states", B),
         ],
     ),
     "a trade removed with its link's name": (
         ["DELETE FROM trades WHERE id = 1", "DELETE FROM cash_lines WHERE link_seq = 5"],
         [
+            ("missing_fact", "trades", "row 1"),
+            ("missing_fact", "cash_lines", "row 2"),
             ("broken_link", "audit_log", "account 1, unit 5"),
             ("position_without_trades", "positions", "account 1, portfolio 1, instrument 1, strategy 0"),
+            ("day_without_trades", "pnl_days", f"account 1, portfolio 1, instrument 1, strategy 0, {DAY}"),
             ("balance_not_fold", "balances", "account 1, portfolio 1, spot BTC"),
             ("balance_not_fold", "balances", "account 1, portfolio 1, spot USDT"),
+            ("state_not_noted", "order_states", A),
             ("filled_not_fold", "orders", A),
             ("state_not_noted", "orders", A),
         ],
     ),
     "a line inserted into an old unit": (
         [
-            "INSERT INTO cash_lines SELECT account_id, 99, link_seq, portfolio_id, pocket, 'ETH', kind, '5', 'd-9', at"
+            "INSERT INTO cash_lines SELECT account_id, 99, link_seq, portfolio_id, pocket, 'ETH', kind, '5', 'd-9', at,"
+            " NULL, NULL, NULL"
             " FROM cash_lines WHERE id = 1",
             "INSERT INTO balances VALUES (1, 1, 'spot', 'ETH', '5')",
         ],
-        [("broken_link", "audit_log", "account 1, unit 2")],
+        [
+            ("missing_fact", "cash_lines", "row 6"),
+            ("reordered_fact", "cash_lines", "account 1, row 99"),
+            ("broken_link", "audit_log", "account 1, unit 2"),
+        ],
     ),
     "a line inserted under a unit that never was": (
         [
-            "INSERT INTO cash_lines SELECT account_id, 99, 77, portfolio_id, pocket, 'ETH', kind, '5', 'd-9', at"
+            "INSERT INTO cash_lines SELECT account_id, 99, 77, portfolio_id, pocket, 'ETH', kind, '5', 'd-9', at,"
+            " NULL, NULL, NULL"
             " FROM cash_lines WHERE id = 1",
             "INSERT INTO balances VALUES (1, 1, 'spot', 'ETH', '5')",
         ],
-        [("unlinked_fact", "cash_lines", "account 1, row 99")],
+        [("missing_fact", "cash_lines", "row 6"), ("unlinked_fact", "cash_lines", "account 1, row 99")],
     ),
     "a unit appended without the key": (
         [
@@ -194,6 +222,8 @@ MATRIX: dict[str, tuple[Sequence[str], Sequence[tuple[str, str, str]]]] = {
             ("broken_link", "audit_log", "account 1, unit 2"),
             ("broken_link", "audit_log", "account 1, unit 3"),
             ("broken_link", "audit_log", "account 1, unit 4"),
+            ("state_not_noted", "order_states", A),
+            ("state_not_noted", "order_states", A),
         ],
     ),
     "an event removed": (
@@ -231,15 +261,15 @@ MATRIX: dict[str, tuple[Sequence[str], Sequence[tuple[str, str, str]]]] = {
     ),
     "an order's fill edited": (
         ["UPDATE orders SET filled_quantity = '3', state = 'FILLED' WHERE id = 1"],
-        [("filled_not_fold", "orders", A)],
+        [("filled_not_fold", "orders", A), ("state_not_noted", "orders", A)],
     ),
     "an order's state edited": (
         ["UPDATE orders SET state = 'FILLED' WHERE id = 1"],
-        [("state_not_filled", "orders", A)],
+        [("state_not_noted", "orders", A)],
     ),
     "a part-filled order called new": (
         ["UPDATE orders SET state = 'NEW' WHERE id = 1"],
-        [("state_not_filled", "orders", A), ("state_not_noted", "orders", A)],
+        [("state_not_noted", "orders", A)],
     ),
     "a cancelled order brought to life": (
         ["UPDATE orders SET state = 'NEW' WHERE id = 2"],
@@ -247,11 +277,15 @@ MATRIX: dict[str, tuple[Sequence[str], Sequence[tuple[str, str, str]]]] = {
     ),
     "an order's terms edited": (
         ["UPDATE orders SET price = '90' WHERE id = 2"],
-        [("terms_not_noted", "orders", B)],
+        [("wish_not_approved", "orders", B), ("terms_not_noted", "orders", B)],
     ),
     "an order removed": (
         ["DELETE FROM orders WHERE id = 1"],
-        [("missing_order", "orders", "account 1, order 1"), ("approval_without_order", "orders", A)],
+        [
+            ("missing_order", "orders", "account 1, order 1"),
+            ("missing_order", "orders", "account 1, order 1"),
+            ("approval_without_order", "orders", A),
+        ],
     ),
     "an order from nowhere": (
         [
@@ -259,7 +293,10 @@ MATRIX: dict[str, tuple[Sequence[str], Sequence[tuple[str, str, str]]]] = {
             "UPDATE o SET id = 3, uid = 'x', client_order_id = 'X'",
             "INSERT INTO orders SELECT * FROM o",
         ],
-        [("order_without_approval", "verdicts", "account 1, order X")],
+        [
+            ("order_without_approval", "verdicts", "account 1, order X"),
+            ("terms_not_noted", "orders", "account 1, order X"),
+        ],
     ),
     "a decimal written otherwise": (
         ["UPDATE balances SET amount = '1.0' WHERE asset = 'BTC'"],
@@ -290,6 +327,9 @@ MATRIX: dict[str, tuple[Sequence[str], Sequence[tuple[str, str, str]]]] = {
             ("broken_link", "audit_log", "account 1, unit 5"),
             ("unreadable_row", "trades", "account_id 1, id 1"),
             ("position_without_trades", "positions", "account 1, portfolio 1, instrument 1, strategy 0"),
+            ("day_without_trades", "pnl_days", f"account 1, portfolio 1, instrument 1, strategy 0, {DAY}"),
+            ("state_not_noted", "order_states", A),
+            ("state_not_noted", "order_states", A),
             ("filled_not_fold", "orders", A),
             ("state_not_noted", "orders", A),
         ],
@@ -297,10 +337,11 @@ MATRIX: dict[str, tuple[Sequence[str], Sequence[tuple[str, str, str]]]] = {
     "an instrument removed": (
         ["DELETE FROM instruments WHERE id = 2"],
         [
-            ("unknown_instrument", "trades", "account 1, trade t2"),
-            ("unknown_instrument", "trades", "account 1, trade t4"),
-            ("unknown_instrument", "trades", "account 1, trade t3"),
+            ("belongs_to_nothing", "pnl_days", f"account_id 1, portfolio_id 1, {DAY}, {LEG}"),
+            ("belongs_to_nothing", "positions", f"account_id 1, portfolio_id 1, {LEG}"),
+            ("belongs_to_nothing", "trades", "account_id 1, id 2"),
             ("position_without_trades", "positions", "account 1, portfolio 1, instrument 2, strategy 0"),
+            ("day_without_trades", "pnl_days", f"account 1, portfolio 1, instrument 2, strategy 0, {DAY}"),
         ],
     ),
 }  # fmt: skip
@@ -331,6 +372,165 @@ def test_a_doubled_trade_is_found(path: Path) -> None:
         connection.execute("DROP TABLE trades")
         connection.execute("ALTER TABLE loose RENAME TO trades")
     assert ("doubled_trade", "trades", "account 1, instrument 1, trade t1, revision 0") in found(check(path))
+
+
+def test_a_fact_that_is_there_twice_is_found(path: Path) -> None:
+    """Although the table lost its key, and another row was taken out so that the count is right."""
+    tamper(
+        path,
+        "CREATE TABLE loose AS SELECT * FROM verdicts",
+        "DROP TABLE verdicts",
+        "ALTER TABLE loose RENAME TO verdicts",
+        "INSERT INTO verdicts SELECT * FROM verdicts WHERE id = 3",
+        "DELETE FROM verdicts WHERE id = 2",
+    )
+    assert found(check(path)) == [
+        ("missing_fact", "verdicts", "row 2"),
+        ("doubled_row", "verdicts", "account 1, row 3"),
+        ("broken_link", "audit_log", "account 1, unit 4"),
+        ("broken_link", "audit_log", "account 1, unit 6"),
+    ]
+
+
+def fill_with_notes(path: Path) -> None:
+    """Two orders that a process left behind, noted together (unit 4); one cancelled by a person (5) and filled (6)."""
+    books = books_at(path).open()
+    left = [books.place(key, SPOT, Side.BUY, "1") for key in ("a", "b")]
+    reason = "nobody heard how the sending ended"
+
+    def doubt(draft: Draft) -> None:
+        for order in left:
+            orders.write(draft, order.after(OrderEvent.OUTCOME_LOST, NOON, reason=reason))
+        details = {"orders": ",".join(order.client_order_id for order in left), "state": "UNKNOWN", "reason": reason}
+        write_note(draft, Note(ACCOUNT.id, "desk", "UPDATE", "ORDER", "*", NOON, details))
+
+    def wish(draft: Draft) -> None:
+        write_note(draft, Note(ACCOUNT.id, "user:1", "CANCEL", "ORDER", left[0].client_order_id, NOON, {}))
+
+    def repeat(draft: Draft) -> None:
+        known = orders.find(draft, ACCOUNT.id, left[0].client_order_id)
+        assert known is not None
+        note_order(draft, known, "UPDATE")
+
+    books.write(doubt)
+    books.write(wish)
+    books.book(buy(SPOT, "0.5", "100", 1, client_order_id=left[0].client_order_id))
+    books.write(repeat)
+    books.close()
+
+
+BOTH = [
+    ("state_not_noted", "order_states", A),
+    ("state_not_noted", "order_states", B),
+    ("state_not_noted", "orders", B),
+    ("order_not_fold", "orders", B),
+]
+NOTES: dict[str, tuple[str, Sequence[tuple[str, str, str]]]] = {
+    "nothing": ("SELECT 1", []),
+    "what several notes told together": ("UPDATE audit_log SET details_json = '{' WHERE entity_key = '*'", BOTH),
+    "a note that is none": (
+        "UPDATE audit_log SET details_json = '{' WHERE seq = 7",
+        [("unreadable_row", "audit_log", "account 1, order 1, unit 7")],
+    ),
+    "a state taken out": (
+        "DELETE FROM order_states WHERE order_id = 2 AND link_seq = 4",
+        [("state_not_noted", "order_states", B)],
+    ),
+    "states of an order that is not there": (
+        "INSERT INTO order_states SELECT 1, 9, link_seq, state, filled_quantity, reason, at FROM order_states"
+        " WHERE order_id = 1 AND link_seq = 2",
+        [("missing_order", "orders", "account 1, order 9")],
+    ),
+    "a trade that a note had counted": (
+        "DELETE FROM trades",
+        [
+            ("position_without_trades", "positions", "account 1, portfolio 1, instrument 1, strategy 0"),
+            ("day_without_trades", "pnl_days", f"account 1, portfolio 1, instrument 1, strategy 0, {DAY}"),
+            *[("state_not_noted", "order_states", A)] * 3,
+            ("filled_not_fold", "orders", A),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("story", NOTES)
+def test_orders_are_compared_with_every_note(tmp_path: Path, story: str) -> None:
+    statement, wanted = NOTES[story]
+    fill_with_notes(tmp_path / "desk.db")
+    tamper(tmp_path / "desk.db", statement)
+    assert found(check(tmp_path / "desk.db", None)) == list(wanted)
+
+
+@pytest.mark.parametrize("fill", [fill_with_notes, lambda path: fill_books(path).close()])
+def test_states_told_anew_are_those_that_are_stored(tmp_path: Path, fill: Callable[[Path], object]) -> None:
+    """For a book that was written before they were kept."""
+    fill(tmp_path / "desk.db")
+    engine = reader(tmp_path / "desk.db")
+    with engine.connect() as connection:
+        stored = connection.exec_driver_sql("SELECT * FROM order_states").all()
+        assert list(states_anew(connection)) == [tuple(row) for row in stored]
+    engine.dispose()
+
+
+def test_what_is_moved_to_another_owner_is_found(path: Path) -> None:
+    """A portfolio given to another account, and another user's account."""
+    tamper(
+        path,
+        "CREATE TEMP TABLE u AS SELECT * FROM users",
+        "UPDATE u SET id = 2, uid = 'u-2', name = 'Eve'",
+        "INSERT INTO users SELECT * FROM u",
+        "CREATE TEMP TABLE a AS SELECT * FROM accounts",
+        "UPDATE a SET id = 2, uid = 'a-2', name = 'hers', user_id = 2",
+        "INSERT INTO accounts SELECT * FROM a",
+        "UPDATE portfolios SET account_id = 2",
+    )
+    report = check(path)
+    assert {(finding.code, finding.table) for finding in report.findings} == {
+        ("account_of_another", "portfolios"),
+        *(
+            ("portfolio_of_another", table)
+            for table in ("orders", "trades", "cash_lines", "positions", "pnl_days", "balances")
+        ),
+    }
+    assert "portfolio 1 is of account 2" in {finding.sentence for finding in report.findings}
+
+
+def test_a_thousand_broken_links_are_named_and_the_rest_counted(tmp_path: Path) -> None:
+    books = fill_books(tmp_path / "desk.db")
+    for number in range(11):
+        books.together(*(paying("1", f"more-{number}-{one}") for one in range(100)))
+    books.close()
+    tamper(tmp_path / "desk.db", "UPDATE audit_log SET actor = 'nobody' WHERE seq > 9")
+    report = check(tmp_path / "desk.db")
+    assert [finding.code for finding in report.findings] == ["broken_link"] * 1000 + ["broken_chain"]
+    assert report.findings[-1].sentence == "1100 links do not fit; the first 1000 are named"
+
+
+def test_a_line_that_is_no_number_is_told_once(tmp_path: Path) -> None:
+    """However many sums it is left out of."""
+    books = fill_books(tmp_path / "desk.db")
+    when = NOON.replace(hour=16)
+    flow = CashEvent(
+        ACCOUNT.id,
+        MAIN.id,
+        CashKind.FUNDING,
+        "USDT",
+        Decimal("-3"),
+        "f",
+        when,
+        pocket="futures",
+        instrument_id=PERPETUAL.id,
+    )
+    books.write(telling(flow))
+    books.close()
+    tamper(tmp_path / "desk.db", "UPDATE cash_lines SET amount = 'much' WHERE kind = 'FUNDING'")
+    assert found(check(tmp_path / "desk.db", None)) == [
+        ("not_canonical", "cash_lines", "account_id 1, id 6, amount"),
+        ("unreadable_row", "cash_lines", "account_id 1, id 6"),
+        ("position_not_fold", "positions", "account 1, portfolio 1, instrument 2, strategy 0"),
+        ("day_not_fold", "pnl_days", f"account 1, portfolio 1, instrument 2, strategy 0, {DAY}"),
+        ("balance_not_fold", "balances", "account 1, portfolio 1, futures USDT"),
+    ]
 
 
 def test_another_desks_key_is_one_finding_not_thousands(path: Path) -> None:
@@ -407,6 +607,7 @@ CUT = (
     "DELETE FROM cash_lines WHERE link_seq >= 8",
     "DELETE FROM audit_log WHERE seq >= 8",
     "DELETE FROM positions WHERE instrument_id = 2",
+    "DELETE FROM pnl_days WHERE instrument_id = 2",
     "DELETE FROM balances WHERE pocket = 'futures'",
     "DELETE FROM events WHERE number > 4",
     "UPDATE heads SET event_number = 4, group_number = 7",
@@ -415,10 +616,10 @@ CUT = (
 
 def test_a_cut_tail_is_seen_by_the_stamp_alone(path: Path, stamp_path: Path) -> None:
     """The links that are left still fit, and somebody careful mended every cache."""
-    assert verify(path, CHAIN_KEY, stamp_path).ok
+    assert verify(SqlitePlace(path), CHAIN_KEY, stamp_path).ok
     tamper(path, *CUT)
     assert check(path).ok
-    report = verify(path, CHAIN_KEY, stamp_path)
+    report = verify(SqlitePlace(path), CHAIN_KEY, stamp_path)
     assert found(report) == [
         ("cut_tail", "audit_log", "account 1"),
         ("cut_tail", "audit_log", "9 commits were there on 2022-01-21T12"),
@@ -434,7 +635,7 @@ def test_a_rewritten_tail_is_seen_by_the_stamp_alone(path: Path, stamp_path: Pat
         books.write(paying("1", f"new-{number}"))
     books.close()
     assert check(path).ok
-    report = verify(path, CHAIN_KEY, stamp_path)
+    report = verify(SqlitePlace(path), CHAIN_KEY, stamp_path)
     assert [finding.sentence for finding in report.findings] == [
         "account 1: unit 9 is not the one that was there on 2022-01-21T12:00:00.000000Z"
     ]
@@ -457,7 +658,7 @@ def test_a_stamp_moves_on_with_the_books(path: Path, stamp_path: Path) -> None:
     made = stamp(reader(path), stamp_path, NOON)
     assert made == read_stamp(stamp_path)
     assert (made.group, made.heads) == (10, {1: head})
-    report = verify(path, CHAIN_KEY, stamp_path)
+    report = verify(SqlitePlace(path), CHAIN_KEY, stamp_path)
     assert report.ok
     assert report.unseen == ("a tail written after the stamp of 2022-01-21T12:00:00.000000Z and cut off again",)
     assert not stamp_path.with_name("heads.stamp.new").exists()
@@ -467,7 +668,7 @@ def test_an_empty_book_has_a_stamp_too(tmp_path: Path) -> None:
     books_at(tmp_path / "desk.db").close()
     made = stamp(reader(tmp_path / "desk.db"), tmp_path / "heads.stamp", NOON)
     assert made == Stamp("2022-01-21T12:00:00.000000Z", 0, {})
-    assert verify(tmp_path / "desk.db", CHAIN_KEY, tmp_path / "heads.stamp").ok
+    assert verify(SqlitePlace(tmp_path / "desk.db"), CHAIN_KEY, tmp_path / "heads.stamp").ok
 
 
 @pytest.mark.parametrize(
@@ -477,7 +678,7 @@ def test_a_stamp_that_cannot_be_read_is_a_finding(path: Path, content: str) -> N
     """And no new one is written over it."""
     broken = path.with_name("heads.stamp")
     broken.write_text(content)
-    assert found(verify(path, CHAIN_KEY, broken)) == [("unreadable_stamp", "", str(broken))]
+    assert found(verify(SqlitePlace(path), CHAIN_KEY, broken)) == [("unreadable_stamp", "", str(broken))]
     with pytest.raises(StampUnreadable):
         stamp(reader(path), broken, NOON)
     assert broken.read_text() == content

@@ -120,10 +120,6 @@ def test_status_tells_everything_that_stands() -> None:
     assert told.guards == (guard,)
 
 
-def test_guard_episodes_alone() -> None:
-    assert [guard.status for guard in views.guard_episodes(a_day().engine)] == ["WARNED"]
-
-
 def test_the_equity_curve_is_in_the_order_of_its_readings() -> None:
     """Even of one instant."""
     curve = views.equity_curve(a_day().engine, ACCOUNT.id)

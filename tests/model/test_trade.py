@@ -9,7 +9,7 @@ import pytest
 from plimsoll.model.errors import Illegal
 from plimsoll.model.ids import BrokerTradeId
 from plimsoll.model.order import Side
-from plimsoll.model.trade import signed_notional
+from plimsoll.model.trade import TradeEffect, signed_notional
 from tests.model.words import INVERSE, NOON, PERPETUAL, SPOT, fill, moment
 
 D = Decimal
@@ -52,7 +52,7 @@ def test_the_key_is_what_makes_it_the_same_trade() -> None:
     report = TRADE.report
     assert report.key == (1, 7, "t1", 0)
     assert replace(report, price=D(101), exec_time=moment(9), sequence=5).key == report.key
-    assert replace(report, revision=1).key != report.key
+    assert replace(report, revision=1, effect=TradeEffect.BUST).key != report.key
 
 
 def test_trades_are_folded_by_time_then_sequence_then_id_then_revision() -> None:
@@ -62,7 +62,7 @@ def test_trades_are_folded_by_time_then_sequence_then_id_then_revision() -> None
         replace(TRADE, report=changed)
         for changed in (
             report,
-            replace(report, revision=1),
+            replace(report, revision=1, effect=TradeEffect.CORRECT),
             replace(report, broker_trade_id=BrokerTradeId("t2")),
             replace(report, sequence=2, broker_trade_id=BrokerTradeId("a")),
             replace(report, exec_time=moment(2), sequence=0, broker_trade_id=BrokerTradeId("a")),

@@ -24,12 +24,13 @@ from plimsoll.ledger import accounts, keys
 from plimsoll.ledger.verify import verify
 from plimsoll.model.account import Portfolio, User
 from plimsoll.model.errors import CommandRefused
-from plimsoll.model.ids import ClockedIds, PortfolioId, UserId
+from plimsoll.model.ids import AccountId, ClockedIds, PortfolioId, UserId
 from plimsoll.people.actor import Actor
 from plimsoll.people.hashing import Strength
 from plimsoll.people.people import People
 from plimsoll.runtime.virtual_loop import VirtualClock, run_virtual
 from plimsoll.store.drivers import LoopDriver
+from plimsoll.store.place import SqlitePlace
 from tests.builders.ledger import ACCOUNT, CHAIN_KEY, MAIN, NOON, USER, Books, assert_hot_equals_database, books_at
 
 ADA = USER
@@ -37,8 +38,9 @@ GRACE = User(UserId(2), "u-2", "Grace", "admin", approved=True)
 EVE = User(UserId(3), "u-3", "Eve", "trader", approved=True)
 NEMO = User(UserId(4), "u-4", "Nemo", "trader", approved=False)
 VERA = User(UserId(5), "u-5", "Vera", "viewer", approved=True)
-GRACES = Portfolio(PortfolioId(2), "p-2", ACCOUNT.id, GRACE.id, "hers")
-GRACES_OTHER = Portfolio(PortfolioId(3), "p-3", ACCOUNT.id, GRACE.id, "other")
+GRACES_ACCOUNT = replace(ACCOUNT, id=AccountId(2), uid="a-2", user_id=GRACE.id)
+GRACES = Portfolio(PortfolioId(2), "p-2", GRACES_ACCOUNT.id, GRACE.id, "hers")
+GRACES_OTHER = Portfolio(PortfolioId(3), "p-3", GRACES_ACCOUNT.id, GRACE.id, "other")
 ADAS = MAIN
 GOOD, BETTER = "four words nobody guesses", "yet another plain sentence"
 HOME, ABROAD = "192.0.2.1", "203.0.113.9"
@@ -80,6 +82,7 @@ class Door:
         def unit(draft: Any) -> None:
             for user in (GRACE, EVE, NEMO, VERA):
                 accounts.write_user(draft, user)
+            accounts.write_account(draft, GRACES_ACCOUNT)
             for portfolio in (GRACES, GRACES_OTHER):
                 accounts.write_portfolio(draft, portfolio)
 
@@ -166,7 +169,7 @@ def play(path: Path, story: Callable[[Door], Coroutine[Any, Any, None]], *, star
             await door.flush()
             assert door.failures == []
             assert_hot_equals_database(door.books)
-            report = verify(door.path, CHAIN_KEY, None)
+            report = verify(SqlitePlace(door.path), CHAIN_KEY, None)
             assert report.ok, report.findings
         finally:
             door.books.close()

@@ -13,7 +13,7 @@ from plimsoll.model.errors import Illegal, InvariantBroken
 from plimsoll.model.ids import AccountId, BrokerOrderId, ClientOrderId, InstrumentId
 from plimsoll.model.instrument import Instrument
 from plimsoll.model.order import Order, OrderState, OrderType, Side
-from plimsoll.model.trade import TradeReport
+from plimsoll.model.trade import TradeEffect, TradeReport
 from plimsoll.model.venue import VenueOrder
 from plimsoll.reconcile.compare import LedgerView, Moved, VenueView, compare
 from plimsoll.reconcile.differences import (
@@ -578,7 +578,7 @@ def test_8_an_order_that_its_missing_fills_complete_and_that_still_waits_is_name
 @pytest.mark.parametrize(
     ("told", "named"),
     [
-        (replace(report(1), revision=1), [BalanceBreak("spot", "USDT", D(0), D(-40))]),
+        (replace(report(1), revision=1, effect=TradeEffect.CORRECT), [BalanceBreak("spot", "USDT", D(0), D(-40))]),
         (replace(report(1), instrument_id=InstrumentId(99)), [BalanceBreak("spot", "USDT", D(0), D(-40))]),
     ],
     ids=["a correction", "an unheard instrument"],

@@ -69,7 +69,7 @@ def books_after(batches: Sequence[Sequence[TradeReport]]) -> str:
             world.close()
 
         run_virtual(main, start=START)
-        report = verify(directory.database, directory.chain_key(), None)
+        report = verify(directory.book, directory.chain_key(), None)
         for finding in report.findings:
             raise Broken("I9", f"{finding.code} {finding.place}: {finding.sentence}")
         return digest(reader(directory.database))

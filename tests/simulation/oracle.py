@@ -27,7 +27,7 @@ D = Decimal
 Row = Mapping[str, Any]
 
 #: Memory that a start does not bring back, by design (`ledger.keys`).
-_FORGOTTEN = {"recent_order", "recent_slot", "parity"}
+_FORGOTTEN = {"recent_order", "recent_slot", "parity", "pnl_day", "pnl_latest"}
 _LIVE = ("NEW", "PARTIALLY_FILLED", "PENDING", "UNKNOWN")
 #: Which invariant a finding of `verify` breaks; all others are caches that are no fold (I9).
 _VERIFY = {
@@ -37,6 +37,11 @@ _VERIFY = {
     "broken_link": "I10",
     "missing_link": "I10",
     "unlinked_fact": "I10",
+    "reordered_fact": "I10",
+    "missing_fact": "I10",
+    "doubled_row": "I10",
+    "unguarded_facts": "I10",
+    "wish_not_approved": "I11",
     "foreign_chain": "I10",
     "cut_tail": "I10",
     "missing_event": "I10",
@@ -202,7 +207,7 @@ def _reservations(world: World, files: Files) -> None:
 
 
 def _caches_are_folds(world: World, files: Files) -> None:
-    report = verify(world.directory.database, world.directory.chain_key(), None)
+    report = verify(world.directory.book, world.directory.chain_key(), None)
     for finding in report.findings:
         raise Broken(
             _VERIFY.get(finding.code, "I9"), f"{finding.code} {finding.table} {finding.place}: {finding.sentence}"

@@ -3,6 +3,7 @@
 DIR/desk.db      the book                DIR/paper.db     the paper venue's own books
 DIR/chain.key    key of the chain        DIR/heads.stamp  heads of the chain, outside the database
 DIR/desk.lock    held by the one writer  DIR/desk.sock    the way to it for other commands
+DIR/desk.database  where the book lies instead, when it lies on PostgreSQL
 
 All of it is for the user whose desk it is: the directory, where we make it, and every file in it, whoever made that.
 """
@@ -15,6 +16,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
@@ -26,18 +28,21 @@ from plimsoll.ledger.glance import Glance, glance
 from plimsoll.ledger.schema import metadata
 from plimsoll.market.board import PriceBoard
 from plimsoll.model.clock import Clock
-from plimsoll.model.errors import PlimsollError
+from plimsoll.model.errors import PlimsollError, invariant
 from plimsoll.model.ids import AccountId, ClockedIds, InstrumentId
 from plimsoll.model.instrument import Instrument
 from plimsoll.model.quote import SourceFacts
 from plimsoll.runtime.logging import logger
 from plimsoll.store.drivers import Driver
+from plimsoll.store.place import Place, PostgresPlace, SqlitePlace, reader, writer
 from plimsoll.store.scribe import Scribe
-from plimsoll.store.sqlite import SqliteWriter, reader
 from plimsoll.venues.paper import books as paper_books_schema
 from plimsoll.venues.paper.books import open_scribe
 from plimsoll.venues.paper.rules import PaperRules
 from plimsoll.venues.paper.venue import PaperVenue
+
+if TYPE_CHECKING:
+    from plimsoll.store.lease import Lease
 
 log = logger("bootstrap")
 
@@ -49,6 +54,25 @@ class DataDirectory:
     """Where a desk keeps what it must not lose."""
 
     path: Path
+    #: Where the books lie, when it is not in here.
+    server: PostgresPlace | None = None
+
+    @property
+    def book(self) -> Place:
+        """Where the desk's book lies."""
+        return self.server or SqlitePlace(self.database)
+
+    @property
+    def venue_book(self) -> Place:
+        """Where the paper venue's own books lie: on a server, in a schema beside the desk's."""
+        if self.server is None:
+            return SqlitePlace(self.paper_books)
+        return PostgresPlace(self.server.url, f"{self.server.schema}_paper")
+
+    @property
+    def home(self) -> Path:
+        """The file that says to which database this folder belongs."""
+        return self.path / "desk.database"
 
     @property
     def database(self) -> Path:
@@ -103,8 +127,8 @@ class ChainKeyMissing(PlimsollError):
 class DeskIsRunning(PlimsollError):
     """Another process is the desk of this data directory: talk to it, or stop it first."""
 
-    def __init__(self, directory: DataDirectory) -> None:
-        super().__init__(f"{directory.path}: {type(self).__doc__}")
+    def __init__(self, directory: DataDirectory, lease: str = "") -> None:
+        super().__init__(lease or f"{directory.path}: {type(self).__doc__}")
 
 
 class DeskLock:
@@ -160,7 +184,9 @@ def look_at(directory: DataDirectory) -> Glance | None:
 
     Raises: StoreFailed, ForeignDatabase, NewerDatabase
     """
-    return glance(directory.database) if directory.database.exists() else None
+    if directory.server is None and not directory.database.exists():
+        return None
+    return glance(directory.book)
 
 
 def sends_cut_off(directory: DataDirectory, seen: Glance) -> tuple[str, ...]:
@@ -169,7 +195,7 @@ def sends_cut_off(directory: DataDirectory, seen: Glance) -> tuple[str, ...]:
         return seen.in_a_send
     orders = paper_books_schema.orders.c
     reached = select(orders.client_order_id).where(orders.client_order_id.in_(seen.in_a_send))
-    with reader(directory.paper_books).connect() as connection:
+    with reader(directory.venue_book).connect() as connection:
         known = set(connection.execute(reached).scalars())
     return tuple(name for name in seen.in_a_send if name not in known)
 
@@ -207,11 +233,14 @@ class PaperDesk:
             await self.paper_books.close()
 
 
-def open_books(directory: DataDirectory, connect: Connect | None = None) -> Scribe:
+def open_books(directory: DataDirectory, connect: Connect | None = None, lease: "Lease | None" = None) -> Scribe:
     """Open the book for writing, bringing its tables up to date first."""
-    open_database(directory.database)
-    writer = SqliteWriter(directory.database, metadata, queries.compiled(), connect)
-    return Scribe(writer, LedgerBooks(directory.chain_key()))
+    invariant((lease is None) == (directory.server is None), "a book on a server is written by whoever holds its lease")
+    place = directory.book
+    open_database(place)
+    fence = None if lease is None else lease.fence(heeds_control=True)
+    written = writer(place, metadata, queries.compiled(place.dialect), connect, fence)
+    return Scribe(written, LedgerBooks(directory.chain_key()))
 
 
 def paper_desk(
@@ -234,7 +263,7 @@ def paper_desk(
     """
     rules = rules or PaperRules()
     books = drive(open_books(directory, connect))
-    paper_books = drive(open_scribe(directory.paper_books, connect))
+    paper_books = drive(open_scribe(directory.venue_book, connect))
     ids = ClockedIds(clock, random.Random(chance.getrandbits(64)))  # noqa: S311  public ids, no secret
     venue_chance = random.Random(chance.getrandbits(64))  # noqa: S311  the paper venue's moods
     venue = PaperVenue(paper_books, instruments, clock, venue_chance, rules, facts)

@@ -17,10 +17,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
 from plimsoll.bootstrap import DataDirectory, look_at, open_books
+from plimsoll.bootstrap.backups.waking import look_for_loss, mark_of, wake
+from plimsoll.bootstrap.ownership import keep_the_lease, own
 from plimsoll.bootstrap.sources import (
     EXCHANGES,
     LIVE,
@@ -36,14 +39,16 @@ from plimsoll.bootstrap.sources import (
 from plimsoll.bots.host import BotHost
 from plimsoll.bots.replay_plan import PLAN
 from plimsoll.desk.attend import Attendant
+from plimsoll.desk.keep_catalogue import bring_catalogue
 from plimsoll.desk.open_account import NewAccount, deposit, open_account
-from plimsoll.desk.ports import LogNotifier, Ports
+from plimsoll.desk.ports import Doors, LogNotifier, Ports
 from plimsoll.edges.served import ServedAccount, ServedDesk
 from plimsoll.ledger import books as ledger_books
 from plimsoll.ledger import keys
 from plimsoll.ledger.accounts import MAIN
 from plimsoll.ledger.follow import EventFeed
 from plimsoll.ledger.glance import Glance
+from plimsoll.ledger.reading.reader import Reader
 from plimsoll.ledger.stamp import contradictions, read_stamp
 from plimsoll.market.board import PriceBoard
 from plimsoll.market.candle_keeper import CandleKeeper
@@ -66,12 +71,17 @@ from plimsoll.model.quote import Fact, SourceFacts
 from plimsoll.people.people import People
 from plimsoll.people.tokens import SystemSecrets
 from plimsoll.runtime.logging import logger
+from plimsoll.store.connection import OwnershipLost
 from plimsoll.store.draft import Draft
 from plimsoll.store.drivers import Driver, ThreadDriver
-from plimsoll.store.sqlite import reader
+from plimsoll.store.place import people_reader, reader
+from plimsoll.venues.catalogue import CATALOGUE
 from plimsoll.venues.paper.books import open_scribe
 from plimsoll.venues.paper.rules import PaperRules
 from plimsoll.venues.paper.venue import PaperVenue
+
+if TYPE_CHECKING:
+    from plimsoll.store.lease import Lease
 
 log = logger("served")
 
@@ -117,6 +127,9 @@ class Served:
     desk: ServedDesk
     books: Driver
     paper_books: Driver
+    failures: "Failures"
+    keepers: Sequence["asyncio.Task[None]"]
+    lease: "Lease | None"
 
     async def start(self) -> None:
         """Bring every account from whatever the last process left to where it may trade, and let prices come."""
@@ -136,6 +149,15 @@ class Served:
         # The desk's books first: what they say was sent must not be younger than what the venue has.
         await self.books.close()
         await self.paper_books.close()
+        for keeper in self.keepers:
+            keeper.cancel()
+        await asyncio.gather(*self.keepers, return_exceptions=True)
+        if self.lease is not None:
+            self.lease.release()
+
+    async def lost(self) -> None:
+        """Wait until another process owns the books, which may never be."""
+        await self.failures.lost.wait()
 
 
 async def _know_the_past(account: ServedAccount) -> None:
@@ -174,22 +196,49 @@ async def open_served(
 
     Shapes: `asked` adds an account with such prices if none has them; None takes what is there, or chooses; `wire`
             makes the connections to exchanges
-    Raises: CommandRefused, nothing was written; StoreFailed, ForeignDatabase, NewerDatabase, ChainKeyMissing
+    Raises: CommandRefused, nothing was written; DeskIsRunning, StoreFailed, ForeignDatabase, NewerDatabase,
+            ChainKeyMissing
     """
+    _refuse_another_desk(directory, look_at(directory))
+    lease = own(directory)
+    try:
+        return await _open(directory, asked, lease, clock=clock, chance=chance, version=version, say=say, wire=wire)
+    except BaseException:
+        if lease is not None:
+            lease.release()
+        raise
+
+
+async def _open(
+    directory: DataDirectory,
+    asked: Wanted | None,
+    lease: "Lease | None",
+    *,
+    clock: Clock,
+    chance: random.Random,
+    version: str,
+    say: Say,
+    wire: Connect,
+) -> Served:
+    # Looked at again as its owner: another process may have made its desk in between.
     seen = look_at(directory)
-    _refuse_another_desk(directory, seen)
     plans = plans_of(None if seen is None else seen.meta.get(SERVED))
     new = None
     if not plans or (asked is not None and not any(plan.serves(asked) for plan in plans.values())):
         new = await _choose(asked, plans, clock, chance, say, wire)
         plans[new.plan.account_id] = new.plan
 
-    failures = _Failures()
-    books_scribe, loop = open_books(directory), asyncio.get_running_loop()
-    engine = reader(directory.database)
+    failures, loop = Failures(), asyncio.get_running_loop()
+    books_scribe = open_books(directory, lease=lease)
+    engine = reader(directory.book)
     events = EventFeed(books_scribe, engine)
     books = ThreadDriver(books_scribe, loop, on_failure=failures.tell)
-    paper_books = ThreadDriver(open_scribe(directory.paper_books), loop, on_failure=failures.tell)
+    paper_scribe = open_scribe(directory.venue_book, fence=None if lease is None else lease.fence(heeds_control=False))
+    paper_books = ThreadDriver(paper_scribe, loop, on_failure=failures.tell)
+    keepers = []
+    if lease is not None:
+        keepers.append(loop.create_task(keep_the_lease(lease, books, clock, failures.tell)))
+    await bring_catalogue(books, CATALOGUE, clock)
     ids = ClockedIds(clock, chance)
     parts = _Parts(directory, books, paper_books, clock, chance, ids, wire)
     accounts = {}
@@ -197,43 +246,53 @@ async def open_served(
         described = new.instruments if new is not None and plan is new.plan else None
         accounts[plan.account_id] = await _account(parts, plan, plans, described)
     failures.accounts = [account.ports for account in accounts.values()]
+    if (loss := look_for_loss(directory, engine)) is not None:
+        say(f"THIS BOOK IS OLDER THAN IT WAS: {loss.sentence}. Nothing opens until it is what the venue has.")
+        await wake(directory, books, engine, loss, account_ids=accounts, clock=clock)
     _look_at_the_stamp(directory, engine, accounts.values(), say)
     desk = ServedDesk(
         version=version,
         clock=clock,
         started_at=clock.now(),
         books=books,
-        reader=engine,
+        reader=Reader(people_reader(directory.book)),
         people=People(books, clock, ids, SystemSecrets()),
         events=events,
         accounts=accounts,
     )
-    return Served(desk, books, paper_books)
+    return Served(desk, books, paper_books, failures, keepers, lease)
 
 
 def _look_at_the_stamp(directory: DataDirectory, engine: Engine, accounts: Iterable[ServedAccount], say: Say) -> None:
-    """Stop opening, until a person lifts that, on a book that lacks what an earlier stamp saw: an older copy."""
+    """Stop opening, until a person lifts that, on a book that is another than an earlier stamp saw: rewritten."""
     stamped = read_stamp(directory.stamp)
     if stamped is None:
         return
     with engine.connect() as connection:
         found = contradictions(connection, stamped)
     if found:
-        say(f"THE BOOK IS OLDER THAN ITS STAMP: {'; '.join(found)}. Nothing opens until `plimsoll halt --lift`.")
+        say(f"THE BOOK IS NOT THE ONE OF ITS STAMP: {'; '.join(found)}. Nothing opens until `plimsoll halt --lift`.")
         for account in accounts:
             account.ports.memory_state = TradingState.REDUCE_ONLY
 
 
-class _Failures:
-    """Rows that nobody waited for and that could not be written: nothing opens until the books were compared anew."""
+class Failures:
+    """What went wrong and nobody waited for: nothing opens until the books were compared anew."""
 
     def __init__(self) -> None:
         self.accounts: list[Ports] = []
+        #: Set when another process owns the books: this desk has nothing to say any more.
+        self.lost = asyncio.Event()
 
     def tell(self, failure: BaseException) -> None:
+        """Stop opening; for good, if the books are another's."""
         log.error("rows_not_written", failure=repr(failure))
         for ports in self.accounts:
             ports.doubt(f"rows could not be written: {failure}")
+            if isinstance(failure, OwnershipLost):
+                ports.doors = Doors.SHUT
+        if isinstance(failure, OwnershipLost):
+            self.lost.set()
 
 
 def _refuse_another_desk(directory: DataDirectory, seen: Glance | None) -> None:
@@ -245,12 +304,13 @@ def _refuse_another_desk(directory: DataDirectory, seen: Glance | None) -> None:
                 remedy="name another folder with --data, or look at this one with `plimsoll status`",
             )
         )
-    if seen is None and (directory.paper_books.exists() or directory.stamp.exists()):
+    once_held = (directory.paper_books, directory.stamp, mark_of(directory))
+    if seen is None and any(file.exists() for file in once_held):
         raise CommandRefused(
             Refusal(
                 "book_missing",
                 f"{directory.path} once held a desk, and its book is not there any more; nothing was written",
-                remedy="bring desk.db back from a backup, or name another --data",
+                remedy=f"bring {directory.book} back from a backup, or name another --data",
             )
         )
 

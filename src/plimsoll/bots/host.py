@@ -35,7 +35,7 @@ from plimsoll.bots.strategy import Explains, Reconsiders, Strategy, View
 from plimsoll.desk.place_order import OrderAnswer, place_order
 from plimsoll.desk.ports import Doors, Ports
 from plimsoll.desk.protect import Protector
-from plimsoll.ledger import bots, keys
+from plimsoll.ledger import bots, keys, strategies
 from plimsoll.ledger.bots import BotRecord
 from plimsoll.ledger.log import Note, tell, write_note
 from plimsoll.model.account import Account, Portfolio, TradingState
@@ -255,6 +255,16 @@ class BotHost:
             raise _refused(
                 "bot_name_taken", "another bot has this name", new.name, remedy="choose a name that no bot of yours has"
             )
+        # The same rules and parameters are the same version: what traded can be said for ever, and compared.
+        version = strategies.version_for(
+            draft,
+            portfolio.user_id,
+            new.strategy,
+            new.strategy,
+            new.params,
+            self._ports.ids.uuid7(),
+            self._ports.clock.now(),
+        )
         record = BotRecord(
             draft.next_id("bots"),
             new.portfolio_id,
@@ -263,6 +273,7 @@ class BotHost:
             new.strategy,
             STOPPED,
             tuple(sorted(new.params.items())),
+            strategy_version_id=version.id,
         )
         self._write(draft, record, actor.name, "CREATE")
         return record

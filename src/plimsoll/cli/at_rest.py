@@ -32,8 +32,8 @@ from plimsoll.model.ids import system_chance
 from plimsoll.model.money import parse_decimal
 from plimsoll.runtime.virtual_loop import VirtualClock, run_virtual
 from plimsoll.store.drivers import LoopDriver
+from plimsoll.store.place import reader
 from plimsoll.store.scribe import Scribe
-from plimsoll.store.sqlite import reader
 
 #: A price that has not come after so long does not come for this command.
 PRICE_SECONDS = 8.0
@@ -60,7 +60,7 @@ def command_at_rest(directory: DataDirectory, name: str, words: Message) -> Done
     done = (
         _replayed(directory, seen, name, words) if PLAN in seen.meta else asyncio.run(_served(directory, name, words))
     )
-    stamp(reader(directory.database), directory.stamp, SystemClock().now())
+    stamp(reader(directory.book), directory.stamp, SystemClock().now())
     return done
 
 

@@ -10,7 +10,7 @@ from plimsoll.cli.words import NoDesk, plain, print_table
 from plimsoll.ledger.glance import Glance
 from plimsoll.ledger.verify import VerifyReport
 from plimsoll.ledger.views import PositionView, Status, status
-from plimsoll.store.sqlite import reader
+from plimsoll.store.place import reader
 
 
 def seen(directory: DataDirectory) -> Glance:
@@ -27,7 +27,7 @@ def seen(directory: DataDirectory) -> Glance:
 def read_status(directory: DataDirectory) -> Status:
     """Read how the desk stands."""
     seen(directory)
-    return status(reader(directory.database))
+    return status(reader(directory.book))
 
 
 def status_answer(directory: DataDirectory, told: Status) -> dict[str, object]:

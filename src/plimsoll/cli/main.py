@@ -12,9 +12,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from plimsoll.bootstrap import DataDirectory
 from plimsoll.bootstrap.sources import wanted
-from plimsoll.cli import look, stop
+from plimsoll.cli import backups, history, look, stop
 from plimsoll.cli.commands import LIFTABLE, STOPPING, Done
 from plimsoll.cli.prepare import SYNTHETIC, SYNTHETIC_BARS, ReplayWords, prepare
 from plimsoll.cli.replay import Interrupted, interrupted_line, replay
@@ -25,10 +24,12 @@ from plimsoll.cli.words import (
     DONE,
     NOT_DONE,
     WRONG_USE,
+    DatabaseOption,
     DataOption,
     JsonOption,
     NoDesk,
     RootOptions,
+    directory_of,
     enter,
     print_json,
     read_settings,
@@ -41,6 +42,11 @@ from plimsoll.model.account import TradingState
 from plimsoll.model.errors import Illegal, InvariantBroken, PlimsollError
 from plimsoll.runtime.process import begin_process
 from plimsoll.settings import BadSetting
+
+CopiesOption = Annotated[
+    Path | None,
+    typer.Option("--to", metavar="DIR", help="Where copies lie (PLIMSOLL_BACKUP_TO, `backups` in the desk's folder)."),
+]
 
 #: What a user typed or recorded, as opposed to what a rule or the world said no to.
 _WRONG_USE = (Illegal, BadRecording, BadSetting, NoDesk)
@@ -79,22 +85,28 @@ def up_command(  # noqa: PLR0917  typer makes an option of each
     symbol: Annotated[str | None, typer.Option(help="What replay:FILE holds, such as BTC/USDT:USDT.")] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the page.")] = False,
     data: DataOption = None,
+    database: DatabaseOption = None,
 ) -> None:
     """Start the desk: a paper account with prices, the REST interface, and the page."""
     from plimsoll.cli.up import UpWords, rates_of, up  # noqa: PLC0415  the server takes half a second that no other command needs
 
-    settings = read_settings(context, data=data, port=port, prices=prices, browser=False if no_browser else None)
+    browser = False if no_browser else None
+    settings = read_settings(context, data=data, database=database, port=port, prices=prices, browser=browser)
     asked = None if settings.prices is None else wanted(settings.prices, symbol)
-    words = UpWords(settings.port, asked, settings.browser, version(DISTRIBUTION), rates_of(settings))
-    up(DataDirectory(settings.data.absolute()), words)
+    words = UpWords(
+        settings.port, asked, settings.browser, version(DISTRIBUTION), rates_of(settings), backups.plan_of(settings)
+    )
+    up(directory_of(settings), words)
 
 
 @user_app.command("link")
-def link_command(context: typer.Context, data: DataOption = None, json: JsonOption = False) -> None:
+def link_command(
+    context: typer.Context, data: DataOption = None, database: DatabaseOption = None, json: JsonOption = False
+) -> None:
     """Make a one-time sign-in link for the owner; it also chooses a new password."""
-    settings = read_settings(context, data=data)
+    settings = read_settings(context, data=data, database=database)
     words = {"url": f"http://{HOST}:{settings.port}"}
-    done = stop.command(DataDirectory(settings.data.absolute()), LINK, words)
+    done = stop.command(directory_of(settings), LINK, words)
     _answer(done, json=json, shown_by=stop.show_link)
 
 
@@ -121,6 +133,8 @@ def replay_command(  # noqa: PLR0917  typer makes an option of each
 ) -> None:
     """Take recorded or synthetic prices through the real gate, ledger, paper venue and drawdown guard."""
     directory = enter(context, data)
+    if directory.server is not None:
+        raise Illegal("database", str(directory.server), "a replay keeps its books in its own folder: leave it out")
     words = ReplayWords(file, symbol, deposit, strategy, share, leverage, trade_size, resume_after, speed, seed, bars)
     job = prepare(words)
     came_to = replay(directory, job)
@@ -138,25 +152,99 @@ def replay_command(  # noqa: PLR0917  typer makes an option of each
 
 
 @app.command("status")
-def status_command(context: typer.Context, data: DataOption = None, json: JsonOption = False) -> None:
+def status_command(
+    context: typer.Context, data: DataOption = None, database: DatabaseOption = None, json: JsonOption = False
+) -> None:
     """Show portfolios, positions, live orders, halts and guards; reads only."""
-    directory = enter(context, data)
+    settings = read_settings(context, data=data, database=database)
+    directory, copies = directory_of(settings), backups.copies_told(backups.copies_of(settings))
     told = look.read_status(directory)
     if json:
-        print_json(look.status_answer(directory, told))
+        print_json({**look.status_answer(directory, told), "copies": copies})
     else:
         look.show_status(told)
+        backups.show_copies(copies)
 
 
 @app.command("verify")
-def verify_command(context: typer.Context, data: DataOption = None, json: JsonOption = False) -> None:
+def verify_command(
+    context: typer.Context, data: DataOption = None, database: DatabaseOption = None, json: JsonOption = False
+) -> None:
     """Recompute the book from its facts and prove the audit chain; reads only."""
-    told = look.read_proof(enter(context, data))
+    told = look.read_proof(enter(context, data, database))
     if json:
         print_json(told.to_json())
     else:
         look.show_proof(told)
     raise typer.Exit(DONE if told.ok else NOT_DONE)
+
+
+@app.command("history")
+def history_command(  # noqa: PLR0917  typer makes an option of each
+    context: typer.Context,
+    position: Annotated[
+        list[str], typer.Argument(metavar="POSITION", help="PORTFOLIO SYMBOL, such as main BTC/USDT, or an id.")
+    ],
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="Show lines from then on: 2022-01-31.")] = None,
+    data: DataOption = None,
+    database: DatabaseOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Tell a position's story line by line, to be checked with a pencil; reads only."""
+    begin = history.since_of(since)
+    story = history.read_history(enter(context, data, database), position)
+    if json:
+        print_json(history.history_answer(story, begin))
+    else:
+        history.show_history(story, begin)
+    raise typer.Exit(DONE if story.equal else NOT_DONE)
+
+
+@app.command("backup")
+def backup_command(
+    context: typer.Context,
+    to: CopiesOption = None,
+    data: DataOption = None,
+    database: DatabaseOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Copy the books while the desk trades, and prove the copy."""
+    settings = read_settings(context, data=data, database=database, backup_to=to)
+    taken = backups.make_copy(directory_of(settings), settings)
+    backups.show_copy(taken, json=json)
+
+
+@app.command("restore")
+def restore_command(  # noqa: PLR0917  typer makes an option of each
+    context: typer.Context,
+    copy: Annotated[Path, typer.Argument(metavar="COPY", help="The folder of one copy.")],
+    over: Annotated[bool, typer.Option("--over", help="Put it in the place of the desk that lies there.")] = False,
+    venue_too: Annotated[
+        bool, typer.Option("--venue-too", help="The paper venue goes back as well; else it stays, if it is sound.")
+    ] = False,
+    data: DataOption = None,
+    database: DatabaseOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Bring a copy back; chain.key must be there already."""
+    settings = read_settings(context, data=data, database=database)
+    directory = directory_of(settings)
+    restored = backups.bring_back(copy.absolute(), directory, settings, over=over, venue_too=venue_too)
+    backups.show_restored(restored, json=json)
+
+
+@app.command("drill")
+def drill_command(
+    context: typer.Context,
+    to: CopiesOption = None,
+    data: DataOption = None,
+    database: DatabaseOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Bring the newest copy back to a place of its own, prove it, and remember that it came."""
+    settings = read_settings(context, data=data, database=database, backup_to=to)
+    drilled = backups.prove_newest(directory_of(settings), settings)
+    backups.show_drilled(drilled, json=json)
 
 
 @app.command("halt")
@@ -167,10 +255,11 @@ def halt_command(  # noqa: PLR0917  typer makes an option of each
     lift: Annotated[bool, typer.Option("--lift", help="Take a halt out of force.")] = False,
     source: Annotated[str, typer.Option(help=f"With --lift: whose halt, {' or '.join(LIFTABLE)}.")] = MANUAL,
     data: DataOption = None,
+    database: DatabaseOption = None,
     json: JsonOption = False,
 ) -> None:
     """Stop opening, or more; closing stays possible in every state."""
-    directory = enter(context, data)
+    directory = enter(context, data, database)
     if lift and state is not None:
         raise Illegal("state", state, "lift a halt, or set one: leave out --state or --lift")
     if source not in LIFTABLE or (source != MANUAL and not lift):
@@ -188,10 +277,11 @@ def flatten_command(
     context: typer.Context,
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
     data: DataOption = None,
+    database: DatabaseOption = None,
     json: JsonOption = False,
 ) -> None:
     """Stop opening, take back what waits, close everything, and say whether it is flat."""
-    done = stop.command(enter(context, data), "flatten", {"reason": reason})
+    done = stop.command(enter(context, data, database), "flatten", {"reason": reason})
     _answer(done, json=json, shown_by=stop.show_flatten)
 
 

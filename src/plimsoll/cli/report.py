@@ -113,7 +113,7 @@ def report_of(
 def prove(directory: DataDirectory) -> VerifyReport:
     """Verify the books with what lies beside them: the chain's key and the stamp, where they are."""
     key = bytes.fromhex(directory.chain_key_file.read_text()) if directory.chain_key_file.exists() else None
-    return verify(directory.database, key, directory.stamp if directory.stamp.exists() else None)
+    return verify(directory.book, key, directory.stamp if directory.stamp.exists() else None)
 
 
 def _curve(plan: ReplayPlan, points: tuple[EquityPoint, ...]) -> tuple[Decimal, Decimal, Decimal, Decimal]:

@@ -1,4 +1,7 @@
-"""`plimsoll halt` and `plimsoll flatten`: to the desk that runs, or as the desk when none does."""
+"""`plimsoll halt` and `plimsoll flatten`: to the desk that runs, or as the desk when none does.
+
+What if the desk hangs, or runs on another machine? On a server a halt is written beside it, and binds it all the same.
+"""
 
 import asyncio
 import sys
@@ -9,12 +12,18 @@ from plimsoll.cli.at_rest import command_at_rest
 from plimsoll.cli.commands import Done
 from plimsoll.cli.door import Message, NobodyAnswers, ask
 from plimsoll.cli.words import NOT_DONE, NoDesk, print_table, say
+from plimsoll.desk.halt import MANUAL
+from plimsoll.ledger.outside import halt_from_outside
+from plimsoll.model.account import TradingState
 from plimsoll.model.clock import SystemClock
 from plimsoll.model.errors import PlimsollError
+from plimsoll.store.place import PostgresPlace
 
 #: A desk that is just starting or ending holds its lock and has no door; it is waited for this long.
 PATIENCE_SECONDS = 10.0
 _LOOK_AGAIN_SECONDS = 0.05
+#: A desk that has not answered a halt by then hangs; on a server the halt then goes beside it.
+ANSWER_SECONDS = 15.0
 
 #: How an answer is told to a person.
 Show = Callable[[Done], None]
@@ -36,12 +45,29 @@ def command(directory: DataDirectory, name: str, words: Message) -> Done:
 
     Raises: NoDesk, DeskDoesNotAnswer, OutcomeNotKnown, StoreFailed
     """
-    if not directory.database.exists():
+    if directory.server is None and not directory.database.exists():
         raise NoDesk(directory)
-    return asyncio.run(_find_the_desk(directory, name, words)) or _be_the_desk(directory, name, words)
+    outside = None if name != "halt" or words.get("lift") else directory.server
+    patience = None if outside is None else ANSWER_SECONDS
+    try:
+        return asyncio.run(_find_the_desk(directory, name, words, patience)) or _be_the_desk(directory, name, words)
+    except (DeskDoesNotAnswer, DeskIsRunning) as deaf:
+        if outside is None:
+            raise
+        return _halt_beside(outside, words, deaf)
 
 
-async def _find_the_desk(directory: DataDirectory, name: str, words: Message) -> Done | None:
+def _halt_beside(server: PostgresPlace, words: Message, deaf: PlimsollError) -> Done:
+    """Stop a desk that cannot be talked to: it hangs, or runs elsewhere."""
+    state, reason = TradingState(str(words["state"])), str(words.get("reason", ""))
+    halts = halt_from_outside(server, state, MANUAL, reason, SystemClock().now())
+    failure = f"{deaf} The halt binds it from its next order on; live orders were not taken back."
+    shown = [{"source": halt.source, "state": str(halt.state), "reason": halt.reason} for halt in halts]
+    answer = {"state": state, "reason": reason, "cancelled": [], "failures": [failure], "halts": shown}
+    return Done(NOT_DONE, answer)
+
+
+async def _find_the_desk(directory: DataDirectory, name: str, words: Message, patience: float | None) -> Done | None:
     clock = SystemClock()
     until = clock.monotonic() + PATIENCE_SECONDS
     while True:
@@ -52,7 +78,10 @@ async def _find_the_desk(directory: DataDirectory, name: str, words: Message) ->
         else:
             return None
         try:
-            told = await ask(directory.socket, name, words)
+            async with asyncio.timeout(patience):
+                told = await ask(directory.socket, name, words)
+        except TimeoutError:
+            raise DeskDoesNotAnswer(directory) from None
         except NobodyAnswers:
             if clock.monotonic() > until:
                 raise DeskDoesNotAnswer(directory) from None

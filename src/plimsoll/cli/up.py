@@ -22,8 +22,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 import plimsoll.edges
 from plimsoll.bootstrap import DataDirectory, take_the_desk
+from plimsoll.bootstrap.backups.keeper import Keeper
+from plimsoll.bootstrap.room import RoomKeeper
 from plimsoll.bootstrap.served import OWNER, Served, open_served
 from plimsoll.bootstrap.sources import Wanted
+from plimsoll.cli.backups import CopyPlan, keeper_of
 from plimsoll.cli.commands import Done
 from plimsoll.cli.door import Command, Door, Wake
 from plimsoll.cli.served_commands import obey_served, sign_in_url
@@ -36,7 +39,8 @@ from plimsoll.model.clock import SystemClock
 from plimsoll.model.ids import system_chance
 from plimsoll.runtime.logging import logger
 from plimsoll.settings import Settings
-from plimsoll.store.sqlite import reader
+from plimsoll.store.connection import OwnershipLost
+from plimsoll.store.place import reader
 
 log = logger("up")
 
@@ -59,6 +63,7 @@ class UpWords:
     browser: bool
     version: str
     rates: Rates
+    copies: CopyPlan
 
 
 def rates_of(settings: Settings) -> Rates:
@@ -73,13 +78,14 @@ def rates_of(settings: Settings) -> Rates:
 def up(directory: DataDirectory, words: UpWords) -> None:
     """Be the desk of a data directory until a signal ends it.
 
-    Raises: DeskIsRunning, Illegal for a port in use, CommandRefused, StoreFailed, StampContradicted
+    Raises: DeskIsRunning, Illegal for a port in use, CommandRefused, StoreFailed, StampContradicted; OwnershipLost when
+            another process has taken the book over
     """
     lock = take_the_desk(directory)
     try:
         with bind(words.port) as listener:
             asyncio.Runner(loop_factory=new_loop).run(_serve(directory, words, listener))
-        stamp(reader(directory.database), directory.stamp, SystemClock().now())
+        stamp(reader(directory.book), directory.stamp, SystemClock().now())
     finally:
         lock.release()
 
@@ -99,11 +105,26 @@ async def _serve(directory: DataDirectory, words: UpWords, listener: Listener) -
         served = await open_served(
             directory, words.prices, clock=clock, chance=system_chance(), version=words.version, say=say
         )
+        keepers = _keepers(directory, words, served)
+        for keeper in keepers:
+            served.desk.worries.append(keeper.worries)
+            keeper.begin()
         try:
             await _attend(directory, words, served, listener, ending)
         finally:
+            for keeper in keepers:
+                await keeper.end()
             await served.close()
     say("Stopped. Everything is written.")
+
+
+def _keepers(directory: DataDirectory, words: UpWords, served: Served) -> list[Keeper | RoomKeeper]:
+    """Say who looks after the folder while the desk is served."""
+    copies = keeper_of(directory, words.copies)
+    keepers: list[Keeper | RoomKeeper] = [] if copies is None else [copies]
+    if directory.server is None:
+        keepers.append(RoomKeeper(directory, [account.ports for account in served.desk.accounts.values()]))
+    return keepers
 
 
 async def _attend(
@@ -117,14 +138,27 @@ async def _attend(
         try:
             await served.start()
             await _greet(served, url, words)
-            stopped = asyncio.create_task(ending.wait())
-            await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
+            await _wait_for_the_end(serving, served, ending)
             say("Stopping: no new orders; waiting for what is on its way …")
         finally:
             await served.stop_taking()
             await app.state.streams.close()
             server.should_exit = True
             await serving
+
+
+async def _wait_for_the_end(serving: "asyncio.Task[None]", served: Served, ending: asyncio.Event) -> None:
+    """Wait for a signal, or for a server that ends by itself.
+
+    Raises: OwnershipLost
+    """
+    stopped, lost = asyncio.create_task(ending.wait()), asyncio.create_task(served.lost())
+    await asyncio.wait([serving, stopped, lost], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if lost.done():
+        # Nothing that we could still send would be ours to send.
+        raise OwnershipLost
+    lost.cancel()
 
 
 def server_config(app: FastAPI) -> uvicorn.Config:

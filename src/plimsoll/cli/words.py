@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from plimsoll.bootstrap import DataDirectory
+from plimsoll.bootstrap.ownership import desk_directory
 from plimsoll.model.clock import SystemClock, time_text
 from plimsoll.model.errors import PlimsollError
 from plimsoll.model.money import decimal_text
@@ -34,6 +35,14 @@ WRONG_USE = 2
 
 DataOption = Annotated[
     Path | None, typer.Option("--data", metavar="DIR", help="The desk's folder (PLIMSOLL_DATA, ~/.plimsoll).")
+]
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        metavar="postgresql://…",
+        help="Where the book lies, if not in the folder. `ps` shows it: a password belongs into PLIMSOLL_DATABASE.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, for machines.")]
 
@@ -67,12 +76,20 @@ class _CurrentStderr:
         return sys.stderr.isatty()
 
 
-def enter(context: typer.Context, data: Path | None) -> DataDirectory:
+def enter(context: typer.Context, data: Path | None, database: str | None = None) -> DataDirectory:
     """Read the settings, start the log, and say where the desk is.
 
-    Raises: BadSetting
+    Raises: BadSetting; Illegal for a database that is not this folder's
     """
-    return DataDirectory(read_settings(context, data=data).data.absolute())
+    return directory_of(read_settings(context, data=data, database=database))
+
+
+def directory_of(settings: Settings) -> DataDirectory:
+    """Say where the desk is.
+
+    Raises: Illegal for a database that is not this folder's
+    """
+    return desk_directory(settings.data.absolute(), settings.database.get_secret_value(), settings.database_schema)
 
 
 def read_settings(context: typer.Context, **flags: object) -> Settings:

@@ -8,6 +8,7 @@ not the guard, a slow bot holds up bars and not prices.
     rounds   compares with the venue: every ten seconds, every second in doubt, ever more seldom if silent
     guard    lets the drawdown guard look, every second
     rules    asks the source for its instruments, every half hour
+    old      removes what is kept no longer, every hour
 
 1. A failure of the world (a silent venue, a full disk) is told once, named in `Attendance.failing`, and tried again.
 2. A failure of our own is told, and nothing opens any more until a person lifts that: the process goes on protecting,
@@ -27,6 +28,7 @@ from functools import partial
 from typing import Protocol
 
 from plimsoll.desk.book_trades import listen
+from plimsoll.desk.forget_old import forget_old
 from plimsoll.desk.instrument_news import refresh_instruments
 from plimsoll.desk.ports import Doors, Ports
 from plimsoll.desk.price_line import PriceLine
@@ -36,6 +38,7 @@ from plimsoll.desk.recover import recover
 from plimsoll.desk.resolve_unknown import resolve_unknown
 from plimsoll.desk.supervise import orders_in_doubt
 from plimsoll.ledger import keys
+from plimsoll.ledger.comparisons import Cause, write_attempt
 from plimsoll.model.account import TradingState
 from plimsoll.model.errors import UnknownOutcome, WorldFailure
 from plimsoll.model.ids import ClientOrderId
@@ -63,6 +66,7 @@ MOVING_SECONDS = 600.0
 BACK_OFF_SECONDS, LONGEST_BACK_OFF_SECONDS = 1.0, 30.0
 REFRESH_SECONDS = 1_800.0
 REFRESH_AGAIN_SECONDS = 60.0
+FORGET_SECONDS = 3_600.0
 #: After a failure a loop begins again.
 AGAIN_SECONDS = 1.0
 #: Work that goes on for so long has begun well.
@@ -175,7 +179,7 @@ class Attendant:
         self._begin("prices", self._show)
         async with self._turn:
             try:
-                await self._compare(partial(recover, self.ports))
+                await self._compare(partial(recover, self.ports), Cause.START)
             except _WORLD:
                 pass  # noted: the rounds ask again
             except Exception as bug:  # noqa: BLE001  a person must be able to look, and to close
@@ -184,6 +188,7 @@ class Attendant:
         self._begin("rounds", self._round)
         self._begin("rules", self._refresh)
         self._begin("bars", self._hand_over)
+        self._begin("old", self._forget)
 
     def keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Keep other work of this account going under the same watch: a feed that runs until it is cancelled.
@@ -268,8 +273,14 @@ class Attendant:
 
         Raises: WorldFailure, UnknownOutcome when that cannot be done; nothing is concluded from it
         """
+        result = await self._sync(Cause.MANUAL)
+        # Who asked looks next at what it left in the book: behind everything that was posted.
+        await self.ports.books.write(_nothing)
+        return result
+
+    async def _sync(self, cause: Cause) -> Reconciliation:
         async with self._turn:
-            return await self._compare(partial(reconcile_account, self.ports))
+            return await self._compare(partial(reconcile_account, self.ports), cause)
 
     # ------------------------------------------------------------------------------------------------------ the loops
 
@@ -302,6 +313,10 @@ class Attendant:
         self._works("rules")
         return self._about(REFRESH_SECONDS)
 
+    async def _forget(self) -> float:
+        await forget_old(self.ports)
+        return self._about(FORGET_SECONDS)
+
     async def _round(self) -> float:
         ports, now = self.ports, self.ports.clock.monotonic()
         self._tell_bad_news()
@@ -315,9 +330,9 @@ class Attendant:
             ports.doubt(f"the venue could not be compared with for {LOST_SECONDS:g} seconds")
         if now - self._compared > MOVING_SECONDS and ports.reconciled:
             ports.doubt(f"the account has not stood still to be compared for {MOVING_SECONDS:g} seconds")
-        if now >= self._compare_at or self._asks_at_once():
+        if (in_doubt := self._asks_at_once()) or now >= self._compare_at:
             with suppress(*_WORLD):  # noted, and the next time is set
-                await self.sync()
+                await self._sync(Cause.PRE_TRADE if in_doubt else Cause.SCHEDULED)
         return LOOK_SECONDS
 
     def _asks_at_once(self) -> bool:
@@ -327,12 +342,13 @@ class Attendant:
         is_new = not ports.reconciled and ports.doubts != self._left_to_person
         return not self._failures and (is_new or bool(orders_in_doubt(ports)))
 
-    async def _compare(self, compare: Callable[[], Awaitable[Reconciliation]]) -> Reconciliation:
+    async def _compare(self, compare: Callable[[], Awaitable[Reconciliation]], cause: Cause) -> Reconciliation:
         clock, doubts = self.ports.clock, self.ports.doubts
         began = clock.monotonic()
         try:
             result = await compare()
         except Exception as failure:
+            self._log_attempt(cause, clock.monotonic() - began, str(failure) or type(failure).__name__)
             self._failures += 1
             wait = min(BACK_OFF_SECONDS * 2 ** (self._failures - 1), LONGEST_BACK_OFF_SECONDS)
             self._compare_at = clock.monotonic() + self._about(wait)
@@ -340,6 +356,7 @@ class Attendant:
                 self._fails("rounds", failure)
             raise
         ended = self._answered = clock.monotonic()
+        self._log_attempt(cause, ended - began, None)
         # An account that would not stand still is asked again soon.
         self._failures = 0
         self._compare_at = ended + self._about(COMPARE_SECONDS if result.compared else AGAIN_SECONDS)
@@ -351,6 +368,12 @@ class Attendant:
         self._left_to_person = doubts if is_left else None
         self._works("rounds")
         return result
+
+    def _log_attempt(self, cause: Cause, seconds: float, error: str | None) -> None:
+        account_id, now = self.ports.account_id, self.ports.clock.now()
+        took = round(seconds * 1_000)
+        # Nobody waits for it, least of all an order.
+        self.ports.books.post(lambda draft: write_attempt(draft, account_id, cause, took, error, now))
 
     def _about(self, seconds: float) -> float:
         return seconds * (1 + JITTER_RATIO * (2 * self._chance.random() - 1))

@@ -11,7 +11,7 @@ from functools import partial
 
 from plimsoll.desk.order_news import contradicted
 from plimsoll.desk.ports import Ports
-from plimsoll.ledger import keys, orders
+from plimsoll.ledger import keys, orders, trades
 from plimsoll.ledger.book_trade import Booking, book_trades, is_repetition
 from plimsoll.ledger.log import Note, tell, write_note
 from plimsoll.model.clock import time_text
@@ -25,6 +25,7 @@ from plimsoll.model.venue import OrderReport, VenueEvent, VenueOrder
 from plimsoll.runtime.logging import logger
 from plimsoll.store.connection import StoreFailed
 from plimsoll.store.draft import Draft
+from plimsoll.store.scribe import Asking
 
 log = logger("book_trades")
 
@@ -86,7 +87,8 @@ async def book(ports: Ports, reports: Sequence[TradeReport]) -> list[Booking]:
         if report.account_id != ports.account_id:
             raise LookupError(f"a fill of account {report.account_id} came in on account {ports.account_id}'s line")
     now, actor = ports.clock.now(), f"venue:{ports.venue.facts.name}"
-    done: list[Booking] = await ports.books.write(lambda draft: book_trades(draft, reports, now, actor))
+    asked = tuple(trades.question(report) for report in reports)
+    done: list[Booking] = await ports.books.write(Asking(lambda draft: book_trades(draft, reports, now, actor), asked))
     if Booking.CONTRADICTED in done:
         ports.doubt("the venue tells a fill otherwise than it is booked")
     return done
@@ -149,6 +151,7 @@ async def _hear_state(ports: Ports, told: VenueOrder) -> Order | None:
             orders.write(draft, changed)
             details = {"state": str(changed.state), "filled": decimal_text(changed.filled_quantity)}
             details |= {"reason": changed.reason, "told_at": time_text(told.updated_at)}
+            details |= {} if changed.broker_order_id is None else {"broker_order_id": changed.broker_order_id}
             actor = f"venue:{ports.venue.facts.name}"
             write_note(draft, Note(ports.account_id, actor, "UPDATE", "ORDER", client_order_id, now, details))
             tell(

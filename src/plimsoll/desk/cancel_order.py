@@ -1,7 +1,8 @@
 """Take an order back. What it had filled stays filled; the answer of the venue says how it ended, not our wish.
 
 Who wants it is written down before the request leaves. What if the database takes nothing? The order is cancelled all
-the same, for that only reduces risk, and nothing opens until the book was compared with the venue.
+the same, for that only reduces risk, and nothing opens until the book was compared with the venue. What if another
+process owns the book by now? Then nothing is sent: the order may be the stop that the new owner counts on.
 """
 
 from plimsoll.desk.book_trades import hear_order
@@ -12,7 +13,7 @@ from plimsoll.model.errors import CommandRefused, Refusal, UnknownOutcome
 from plimsoll.model.ids import ClientOrderId
 from plimsoll.model.order import Order, OrderType
 from plimsoll.model.position import PositionKey
-from plimsoll.store.connection import CommitUnclear, StoreFailed
+from plimsoll.store.connection import CommitUnclear, OwnershipLost, StoreFailed
 from plimsoll.venues.protocol import OrderNotFound
 
 
@@ -20,8 +21,8 @@ async def cancel_order(ports: Ports, client_order_id: ClientOrderId, *, actor: s
     """Cancel a live order of ours and give it as the book has it afterwards.
 
     Refuses: an order that is unknown or has ended
-    Raises:  CommandRefused; WorldFailure (the order is as it was); StoreFailed, CommitUnclear (it may have ended at the
-             venue, and the book does not know)
+    Raises:  CommandRefused; WorldFailure, OwnershipLost (the order is as it was); StoreFailed, CommitUnclear (it may
+             have ended at the venue, and the book does not know)
     """
     order: Order | None = ports.books.hot.get(keys.order(ports.account_id, client_order_id))
     if order is None:
@@ -46,6 +47,8 @@ async def _note_wish(ports: Ports, client_order_id: ClientOrderId, actor: str) -
     note = Note(ports.account_id, actor, "CANCEL", "ORDER", client_order_id, ports.clock.now(), {})
     try:
         await ports.books.write(lambda draft: write_note(draft, note))
+    except OwnershipLost:
+        raise
     except (StoreFailed, CommitUnclear) as failure:
         ports.doubt(f"who cancels an order could not be written: {failure}")
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 
 from plimsoll.desk.ports import Ports
-from plimsoll.ledger import accounts, keys
+from plimsoll.ledger import accounts, keys, tiers
 from plimsoll.ledger.log import Note, write_note
 from plimsoll.model.instrument import Instrument
 from plimsoll.runtime.logging import logger
@@ -53,6 +53,7 @@ def _write(ports: Ports, told: Sequence[Instrument], now: datetime, draft: Draft
         if held != instrument:
             changed.append(instrument.symbol)
         accounts.write_instrument(draft, instrument, now)
+        tiers.write_known(draft, instrument, now)
     if changed:
         names = ",".join(changed)
         write_note(draft, Note(ports.account_id, "desk", "UPDATE", "INSTRUMENT", names, now, {"changed": names}))

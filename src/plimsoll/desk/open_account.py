@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from plimsoll.desk.ports import Ports
 from plimsoll.desk.snapshot import holdings_of, max_price_age
-from plimsoll.ledger import accounts, bots, cash, guarding, keys
+from plimsoll.ledger import accounts, bots, cash, guarding, keys, tiers
 from plimsoll.ledger.bots import BotRecord
 from plimsoll.ledger.keys import Nav
 from plimsoll.ledger.log import Note, tell, write_note
@@ -19,6 +19,8 @@ from plimsoll.model.event import Event, EventKind
 from plimsoll.model.ids import InstrumentId
 from plimsoll.model.instrument import Instrument
 from plimsoll.model.money import decimal_text
+from plimsoll.risk.guards.reading import Reading
+from plimsoll.risk.guards.turns import Occasion
 from plimsoll.risk.valuation import Prices, Valuation, value_account
 from plimsoll.store.draft import Draft
 
@@ -42,6 +44,7 @@ def open_account(draft: Draft, new: NewAccount, now: datetime) -> None:
     accounts.write_portfolio(draft, new.main)
     for instrument in new.instruments:
         accounts.write_instrument(draft, instrument, now)
+        tiers.write_known(draft, instrument, now)
     for instrument_id, leverage in new.leverages:
         accounts.write_leverage(draft, new.account.id, instrument_id, leverage)
     for bot in new.bots:
@@ -74,6 +77,9 @@ async def deposit(ports: Ports, amount: Decimal, *, pocket: str, reference: str,
             return None
         flowed = with_flow(nav, worth.equity, amount, now)
         guarding.write_nav(draft, account.id, flowed, now)
+        after = amount if worth.equity is None else worth.equity + amount
+        reading = Reading(now, after, flowed.last, max(flowed.peak, flowed.last), confirmed=False)
+        guarding.write_snapshot(draft, account.id, reading, Occasion.FLOW)
         details = {"amount": decimal_text(amount), "currency": account.base_currency, "reference": reference}
         write_note(draft, Note(account.id, actor, "CREATE", "ACCOUNT", account.uid, now, details))
         tell(draft, Event(EventKind.CASH_BOOKED, account.id, now, details))

@@ -15,6 +15,9 @@ def write_order_note(draft: Draft, order: Order, action: str, actor: str, now: d
     details = {"state": str(order.state), "filled": decimal_text(order.filled_quantity), "reason": order.reason}
     if action == "CREATE":
         details |= {"terms": orders.terms_text(order), "intent": order.intent.key}
+        details |= {"fixed": orders.fixed_hash(order), "reserved": decimal_text(order.reserved)}
+    if order.broker_order_id is not None:
+        details["broker_order_id"] = order.broker_order_id
     note = Note(order.intent.account_id, actor, action, "ORDER", order.client_order_id, now, details)
     write_note(draft, note)
 

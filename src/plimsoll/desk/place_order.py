@@ -22,7 +22,7 @@ from plimsoll.desk.halt import halt_for_broken_parity
 from plimsoll.desk.order_news import contradicted, order_event, write_order_note
 from plimsoll.desk.ports import Doors, Ports
 from plimsoll.desk.snapshot import MarketView, remember_order, take_snapshot
-from plimsoll.ledger import accounts, keys, orders, verdicts
+from plimsoll.ledger import accounts, external_orders, keys, orders, verdicts
 from plimsoll.ledger.book_trade import book_trade
 from plimsoll.ledger.log import Note, tell, write_note
 from plimsoll.ledger.verdicts import GivenVerdict
@@ -40,6 +40,7 @@ from plimsoll.risk.limits import Limits
 from plimsoll.runtime.logging import bind_correlation, logger
 from plimsoll.store.connection import CommitUnclear
 from plimsoll.store.draft import Draft
+from plimsoll.store.scribe import Asking
 from plimsoll.venues.protocol import OrderRejected, Placed
 
 log = logger("place_order")
@@ -122,7 +123,9 @@ def _refuse_while_stopping(ports: Ports, intent: Intent) -> None:
 async def _place(ports: Ports, intent: Intent) -> OrderAnswer:
     market = view_of(ports)
     try:
-        admission: _Admission = await ports.books.write(lambda draft: _admit(draft, ports, intent, market))
+        admission: _Admission = await ports.books.write(
+            Asking(lambda draft: _admit(draft, ports, intent, market), (verdicts.question(intent),))
+        )
     except CommitUnclear:
         ports.doubt("an intent may have been written that nobody will send")
         raise
@@ -168,6 +171,8 @@ def _admit(draft: Draft, ports: Ports, intent: Intent, market: MarketView) -> _A
     if before is not None and before.body_hash == body:
         order = orders.find(draft, intent.account_id, before.client_order_id) if before.approved else None
         return _Admission(before, order, None, repeated=True)
+    if before is None:
+        _refuse_what_was_forgotten(draft, ports, intent)
     verdict, snapshot = _judge(draft, ports, intent, market, key_reused=before is not None)
     observed = _observed(snapshot)
     if before is not None:
@@ -181,6 +186,26 @@ def _admit(draft: Draft, ports: Ports, intent: Intent, market: MarketView) -> _A
         text = verdicts.observed_text(observed)
         verdicts.write_breach(draft, intent.account_id, "REDUCED_SIZE", intent.key, given.checks_json, text, market.now)
     return _Admission(given, order, verdict)
+
+
+def _refuse_what_was_forgotten(draft: Draft, ports: Ports, intent: Intent) -> None:
+    """Refuse a key whose order the venue has, or had, and the book does not: a part of the book was lost.
+
+    Where a venue forgets the ids of ended orders, it would take the same order a second time.
+    """
+    forgotten = external_orders.sent_once(draft, intent.account_id)
+    if not forgotten:
+        return
+    name = ids.client_order_id(ports.desk_code, intent.account_id, intent.user_id, intent.key)
+    if name in forgotten:
+        raise CommandRefused(
+            Refusal(
+                "intent_key_reused",
+                "the venue knows an order of this key, and the book does not",
+                observed=name,
+                remedy="look at the breaks of the account; use a new key for a new order",
+            )
+        )
 
 
 def _refuse_reused_key(

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum, auto
 from typing import Any, Protocol
@@ -32,6 +33,18 @@ class Doors(Enum):
     CLOSING = auto()
     #: Nothing is taken any more.
     SHUT = auto()
+
+
+@dataclass(slots=True)
+class LogTold:
+    """What the log of comparisons was told last; by this process, so that each begins with a line of its own."""
+
+    at: datetime | None = None
+    outcome: str = ""
+    #: Of the breaks that it named.
+    names: frozenset[str] = frozenset()
+    #: Comparisons since then that had nothing else to say.
+    silent: int = 0
 
 
 class Notifier(Protocol):
@@ -87,6 +100,7 @@ class Ports:
     #: The breaks that people were told of last, and what the note of that comparison said; nothing is said twice.
     breaks_told: frozenset[str] = frozenset()
     sync_told: dict[str, str] = field(default_factory=dict)
+    log_told: LogTold = field(default_factory=LogTold)
     #: Intents somebody here is placing now, by their user: a key is its user's own. A PENDING order of no such intent
     #: was left behind, and nobody waits for it.
     placing: Counter[tuple[UserId, IntentKey]] = field(default_factory=Counter)

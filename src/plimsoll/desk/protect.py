@@ -28,6 +28,7 @@ from plimsoll.model.position import Position
 from plimsoll.risk.gate.verdict import percent
 from plimsoll.risk.guards.drawdown import DrawdownGuard, Episode, GuardAction, GuardStatus, GuardStep, Suspicion
 from plimsoll.risk.guards.reading import CONFIRM_AFTER, Blind, Reading
+from plimsoll.risk.guards.turns import Marked, Occasion, Turns, turned
 from plimsoll.risk.limits import Limits
 from plimsoll.runtime.logging import logger
 from plimsoll.store.draft import Draft
@@ -53,7 +54,7 @@ _STATES = {
 class _Batch:
     """Readings on their way to the books: the loop adds to them, the scribe alone counts how many it has taken."""
 
-    readings: list[Reading] = field(default_factory=list)
+    readings: list[Marked] = field(default_factory=list)
     taken: int = 0
 
 
@@ -66,7 +67,7 @@ class _Post:
 
     __slots__ = ("_batch", "_start", "_until", "_write")
 
-    def __init__(self, batch: _Batch, write: Callable[[Sequence[Reading], Draft], None]) -> None:
+    def __init__(self, batch: _Batch, write: Callable[[Sequence[Marked], Draft], None]) -> None:
         self._batch, self._write = batch, write
         self._until = len(batch.readings)
         self._start: int | None = None
@@ -94,6 +95,8 @@ class Protector:
         self._batch = _Batch()
         #: The highest peak that was handed over to the books; None before the first.
         self._peak_written: Decimal | None = None
+        #: What may still turn out to be a peak or a trough.
+        self._turns = Turns()
         #: People know that something is open although the guard is latched, and that the watch of a countdown fails.
         self._told_open = self._told_failing = self._told_doubt = False
         #: Looks that act on what was decided: closing, cancelling, telling.
@@ -238,22 +241,26 @@ class Protector:
 
     def _remember(self, reading: Reading) -> None:
         # Nobody waits for these rows: they go with the next group. A peak that a crash takes away is read again.
+        self._turns, marked = turned(self._turns, reading)
         due = self._snapshot_at is None or reading.at - self._snapshot_at >= SNAPSHOT_EVERY
-        if not due and self._peak_written is not None and reading.peak <= self._peak_written:
+        if not due and not marked and self._peak_written is not None and reading.peak <= self._peak_written:
             return
         self._snapshot_at, self._peak_written = reading.at, reading.peak
         books, name = self._ports.books, f"readings:{self._ports.account_id}"
         if not books.is_posted(name):
             # What was posted before is in line or written; the next readings make a batch of their own.
             self._batch = _Batch()
-        self._batch.readings.append(reading)
+        self._batch.readings += marked
+        if not marked or marked[-1][0] != reading:
+            # The reading of now comes last, and tells what a unit is worth.
+            self._batch.readings.append((reading, Occasion.READING))
         books.post_latest(name, _Post(self._batch, self._write_readings))
 
-    def _write_readings(self, readings: Sequence[Reading], draft: Draft) -> None:
+    def _write_readings(self, readings: Sequence[Marked], draft: Draft) -> None:
         account_id = self._ports.account_id
-        for reading in readings:
-            guarding.write_snapshot(draft, account_id, reading)
-        last, highest = readings[-1], max(readings, key=lambda reading: reading.peak)
+        for reading, occasion in readings:
+            guarding.write_snapshot(draft, account_id, reading, occasion)
+        last, highest = readings[-1][0], max((reading for reading, _ in readings), key=lambda reading: reading.peak)
         nav = guarding.nav_of(draft, account_id)
         if highest.peak > nav.peak or nav.peak_at is None:
             nav = replace(nav, peak=highest.peak, peak_at=highest.at)
@@ -271,7 +278,7 @@ class Protector:
         threshold = limits.min_equity if episode.line == "min_equity" else limits.drawdown_close_ratio
         guarding.write_episode(draft, account_id, guarding.DRAWDOWN, episode, threshold)
         if isinstance(reading, Reading):
-            self._write_readings([reading], draft)
+            self._write_readings([(reading, Occasion.READING)], draft)
             if peak is not None:
                 nav = guarding.nav_of(draft, account_id)
                 guarding.write_nav(draft, account_id, replace(nav, peak=peak, peak_at=now), now)

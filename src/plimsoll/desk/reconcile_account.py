@@ -12,9 +12,12 @@ from decimal import Decimal
 from functools import partial
 
 from plimsoll.desk.book_trades import hear_order, sweep
+from plimsoll.desk.comparison_log import Seen, Sight, record_of
 from plimsoll.desk.ports import Ports
 from plimsoll.desk.resolve_unknown import resolve_unknown
-from plimsoll.ledger import keys, orders, trades
+from plimsoll.desk.resync import adopt_what_was_lost, lift_when_equal
+from plimsoll.ledger import external_orders, keys, orders, trades
+from plimsoll.ledger.comparisons import Compared
 from plimsoll.ledger.keys import ChainHead
 from plimsoll.ledger.log import Note, tell, write_note
 from plimsoll.model.account import Account
@@ -25,6 +28,7 @@ from plimsoll.model.order import OrderState
 from plimsoll.model.trade import TradeKey, TradeReport
 from plimsoll.reconcile.compare import LedgerView, Moved, VenueView, compare
 from plimsoll.reconcile.decide import AdoptOrder, Decision, LookUpOrder, OpenBreak, SweepTrades, decide
+from plimsoll.reconcile.differences import Origin, UnknownOrder
 from plimsoll.runtime.logging import logger
 from plimsoll.store.draft import Draft
 from plimsoll.store.hot import Memory
@@ -66,21 +70,23 @@ async def reconcile_account(ports: Ports) -> Reconciliation:
     Raises: WorldFailure when the venue does not answer; nothing is concluded from that
     """
     # What an earlier process or a dropped stream believed is worth nothing until the comparison below says so.
-    result = Reconciliation(compared=False)
+    result, sight, began = Reconciliation(compared=False), None, ports.clock.monotonic()
+    await adopt_what_was_lost(ports)
     swept, doubts = False, ports.doubts
     for _ in range(TRIES):
         await sweep(ports)
         unknown = await resolve_unknown(ports)
-        decisions = await _compare(ports, swept=swept)
-        if decisions is None:
-            result = Reconciliation(compared=False)
+        found = await _compare(ports, swept=swept)
+        if found is None:
+            result, sight = Reconciliation(compared=False), None
             continue
+        decisions, sight = found
         look_ups = [item for item in decisions if isinstance(item, LookUpOrder)]
         swept = any(isinstance(item, SweepTrades) for item in decisions)
         result = Reconciliation(
             compared=True,
             settled=not look_ups and not swept,
-            breaks=tuple(item for item in decisions if isinstance(item, OpenBreak)),
+            breaks=tuple(item for item in decisions if isinstance(item, OpenBreak) and not _was_decided(ports, item)),
             external=tuple(item for item in decisions if isinstance(item, AdoptOrder)),
             unknown=len(unknown),
         )
@@ -92,11 +98,29 @@ async def reconcile_account(ports: Ports) -> Reconciliation:
         # News that was lost behind the last question is in neither side of the comparison. An account that is never
         # still long enough to be compared keeps its last word; who attends it doubts that word when it grows old.
         ports.reconciled = result.may_open and ports.doubts == doubts
-    await _write_down(ports, result)
+    took = round((ports.clock.monotonic() - began) * 1_000)
+    await _write_down(ports, result, Seen(_outcome(result), took, result.breaks, sight))
+    await lift_when_equal(ports, equal=ports.reconciled)
     return result
 
 
-async def _compare(ports: Ports, *, swept: bool) -> tuple[Decision, ...] | None:
+def _outcome(result: Reconciliation) -> Compared:
+    if not result.compared:
+        return Compared.UNKNOWN
+    is_equal = result.settled and not result.breaks and result.unknown == 0
+    return Compared.EQUAL if is_equal else Compared.DIFFERENT
+
+
+def _was_decided(ports: Ports, found: OpenBreak) -> bool:
+    """Say whether a person has said already what an order of somebody else's is: it is on no work-list any more."""
+    match found.difference:
+        case UnknownOrder(order, Origin.FOREIGN):
+            return external_orders.was_decided(ports.books.hot, ports.account_id, order)
+        case _:
+            return False
+
+
+async def _compare(ports: Ports, *, swept: bool) -> tuple[tuple[Decision, ...], Sight] | None:
     """Ask, compare, decide; None while the account moves, at the venue or in the book."""
     noted = _notes(ports.books.hot, ports.account_id)
     before = await ports.venue.account(ports.account_id)
@@ -113,7 +137,13 @@ async def _compare(ports: Ports, *, swept: bool) -> tuple[Decision, ...] | None:
     ours, instruments, unbooked = side
     theirs = VenueView(before, open_orders, page.trades, unbooked, cursor, before.cursor, after.cursor)
     found = compare(ours, theirs, instruments)
-    return None if isinstance(found, Moved) else decide(found, swept=swept)
+    if isinstance(found, Moved):
+        return None
+    decisions = decide(found, swept=swept)
+    foreign = tuple(item.order for item in decisions if isinstance(item, AdoptOrder))
+    whole = swept or not any(isinstance(item, SweepTrades) for item in decisions)
+    doubted = tuple(item.sentence for item in decisions if isinstance(item, LookUpOrder))
+    return decisions, Sight(before, len(open_orders), foreign, doubted, whole)
 
 
 def _notes(memory: Memory, account_id: AccountId) -> int:
@@ -145,8 +175,13 @@ def _ledger_side(
     live = tuple(orders.live(draft, account.id))
     cursor: int = draft.get(keys.trade_cursor(account.id)) or 0
     view = LedgerView(account.id, ports.desk_code, live, dict(positions), dict(balances), cursor)
-    unbooked = frozenset(report.key for report in page if trades.find(draft, report) is None)
+    unbooked = frozenset(report.key for report in page if not _is_booked(draft, report))
     return view, instruments, unbooked
+
+
+def _is_booked(draft: Draft, report: TradeReport) -> bool:
+    booked = trades.revisions(draft, report)
+    return any(one.trade.report.key == report.key for one in booked)
 
 
 async def _look_up(ports: Ports, look_up: LookUpOrder) -> None:
@@ -159,10 +194,10 @@ async def _look_up(ports: Ports, look_up: LookUpOrder) -> None:
     await hear_order(ports, told)
 
 
-async def _write_down(ports: Ports, result: Reconciliation) -> None:
+async def _write_down(ports: Ports, result: Reconciliation, seen: Seen) -> None:
     # A difference that stands is found at every round for as long as nobody decides; it is written and told once, and
     # again by the next process. A comparison that could not be made knows of no break, nor that one is gone.
-    now = ports.clock.now()
+    now, record = ports.clock.now(), record_of(ports, seen)
     keys_found = frozenset(found.key for found in result.breaks) if result.compared else ports.breaks_told
     new = [found for found in result.breaks if found.key not in ports.breaks_told]
     details = {
@@ -173,9 +208,12 @@ async def _write_down(ports: Ports, result: Reconciliation) -> None:
         "unknown_orders": str(result.unknown),
     }
     if details == ports.sync_told and keys_found == ports.breaks_told:
+        if record:
+            ports.books.post(record.write)
         return
 
     def unit(draft: Draft) -> None:
+        record.write(draft)
         tell(draft, Event(EventKind.ACCOUNT_RECONCILED, ports.account_id, now, details))
         for found in new:
             words = {"key": found.key, "sentence": found.sentence, "proposal": found.proposal}

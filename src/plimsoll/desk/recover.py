@@ -1,5 +1,6 @@
 """The start of every process, after a crash or not: nothing opens until the book was found equal to the venue.
 
+0. A book that was restored takes back the orders that it lost (`resync`), before their fills come in.
 1. Every PENDING order that the last process left behind may have been sent: it is UNKNOWN from now on, in one unit.
 2. Unknown orders are looked up until each has an answer, at most for the venue's settle window; trades are swept.
 3. One exact comparison. Only when it finds nothing that blocks may anything open.
@@ -12,6 +13,7 @@ import asyncio
 from plimsoll.desk.ports import Ports
 from plimsoll.desk.reconcile_account import Reconciliation, reconcile_account
 from plimsoll.desk.resolve_unknown import doubt_left_behind, resolve_unknown
+from plimsoll.desk.resync import adopt_what_was_lost
 from plimsoll.runtime.logging import logger
 
 log = logger("recover")
@@ -25,6 +27,7 @@ async def recover(ports: Ports) -> Reconciliation:
     Raises: WorldFailure when the venue does not answer
     """
     ports.doubt("the process has just started")
+    await adopt_what_was_lost(ports)
     lost = await doubt_left_behind(ports)
     if lost:
         log.warning("orders_of_unknown_fate", account=ports.account_id, count=lost)

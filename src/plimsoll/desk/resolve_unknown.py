@@ -50,12 +50,13 @@ def is_left_behind(ports: Ports, order: Order) -> bool:
 
 def _doubt(ports: Ports, now: datetime, draft: Draft) -> int:
     left = [order for order in orders.live(draft, ports.account_id) if is_left_behind(ports, order)]
+    state, reason = str(OrderState.UNKNOWN), "nobody heard how the sending ended"
     for order in left:
-        orders.write(draft, order.after(OrderEvent.OUTCOME_LOST, now, reason="nobody heard how the sending ended"))
-        details = {"client_order_id": order.client_order_id, "state": str(OrderState.UNKNOWN)}
+        orders.write(draft, order.after(OrderEvent.OUTCOME_LOST, now, reason=reason))
+        details = {"client_order_id": order.client_order_id, "state": state}
         tell(draft, Event(EventKind.ORDER_CHANGED, ports.account_id, now, details))
     if left:
-        details = {"orders": ",".join(order.client_order_id for order in left), "state": str(OrderState.UNKNOWN)}
+        details = {"orders": ",".join(order.client_order_id for order in left), "state": state, "reason": reason}
         write_note(draft, Note(ports.account_id, "desk", "UPDATE", "ORDER", "*", now, details))
     return len(left)
 

@@ -16,6 +16,7 @@ from plimsoll.model.order import Intent, Side
 from plimsoll.model.position import Position
 from plimsoll.model.quote import Quote, SourceFacts
 from plimsoll.model.venue import VenueFacts
+from plimsoll.risk.conversion import BRIDGES
 from plimsoll.risk.gate.snapshot import Snapshot
 from plimsoll.risk.gate.verdict import leverage_cap
 from plimsoll.risk.limits import Limits
@@ -89,11 +90,23 @@ def _priced_by(memory: Memory, account: Account, assets: Iterable[str]) -> dict[
     instruments: dict[InstrumentId, Instrument] = {}
     for asset in assets:
         if asset != base:
-            for pair in (keys.spot_pair(account.broker, asset, base), keys.spot_pair(account.broker, base, asset)):
-                instrument: Instrument | None = memory.get(pair)
-                if instrument is not None:
-                    instruments[instrument.id] = instrument
+            pairs = _pairs(memory, account, asset, base)
+            instruments.update((pair.id, pair) for pair in pairs or _bridge(memory, account, asset, base))
     return instruments
+
+
+def _pairs(memory: Memory, account: Account, asset: str, other: str) -> list[Instrument]:
+    ways = (keys.spot_pair(account.broker, asset, other), keys.spot_pair(account.broker, other, asset))
+    return [pair for way in ways if (pair := memory.get(way)) is not None]
+
+
+def _bridge(memory: Memory, account: Account, asset: str, base: str) -> list[Instrument]:
+    # No pair of the two: over what others are quoted in, where both halves of the way are listed.
+    found: list[Instrument] = []
+    for between in BRIDGES:
+        here, there = _pairs(memory, account, asset, between), _pairs(memory, account, between, base)
+        found += [*here, *there] if here and there else []
+    return found
 
 
 def take_snapshot(

@@ -1,14 +1,14 @@
 """Who and what the desk knows: users, accounts, portfolios, instruments, and the small settings that belong to them."""
 
 import json
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
 from plimsoll.ledger import keys
+from plimsoll.ledger.cells import text_or_null, time_or_none
 from plimsoll.ledger.log import json_text
-from plimsoll.model.account import Account, Halt, Mode, Portfolio, Scope, TradingState, User
+from plimsoll.model.account import Account, AccountStatus, Halt, Mode, Portfolio, Scope, TradingState, User
 from plimsoll.model.clock import time_text
 from plimsoll.model.ids import AccountId, InstrumentId, PortfolioId, StrategyId, UserId
 from plimsoll.model.instrument import AssetType, Instrument
@@ -23,19 +23,42 @@ MAIN = "main"
 
 def user_from_row(row: Row) -> User:
     """Read a user back."""
-    number, uid, name, role, approved, active = row
-    return User(UserId(int(number or 0)), str(uid), str(name), str(role), bool(approved), bool(active))
+    number, uid, name, role, approved, active, approved_at, approved_by, telegram, deleted_at = row
+    return User(
+        UserId(int(number or 0)),
+        str(uid),
+        str(name),
+        str(role),
+        bool(approved),
+        bool(active),
+        time_or_none(approved_at),
+        UserId(int(approved_by)) if approved_by else None,
+        None if telegram is None else str(telegram),
+        time_or_none(deleted_at),
+    )
 
 
 def write_user(draft: Draft, user: User) -> None:
     """Write a user."""
     draft.put(keys.user(user.id), user)
-    draft.replace("users", user.id, (user.id, user.uid, user.name, user.role, int(user.approved), int(user.active)))
+    cells = (
+        user.id,
+        user.uid,
+        user.name,
+        user.role,
+        int(user.approved),
+        int(user.active),
+        text_or_null(user.approved_at),
+        user.approved_by_user_id,
+        user.telegram_user_id,
+        text_or_null(user.deleted_at),
+    )
+    draft.replace("users", user.id, cells)
 
 
 def account_from_row(row: Row) -> Account:
     """Read an account back."""
-    number, uid, user, name, broker, mode, base, source, profile = row
+    number, uid, user, name, broker, mode, base, source, profile, account_uid, status, deleted_at = row
     return Account(
         AccountId(int(number or 0)),
         str(uid),
@@ -46,20 +69,42 @@ def account_from_row(row: Row) -> Account:
         str(base),
         str(source),
         str(profile),
+        None if account_uid is None else str(account_uid),
+        AccountStatus(str(status)),
+        time_or_none(deleted_at),
     )
 
 
 def write_account(draft: Draft, account: Account) -> None:
     """Write an account."""
     draft.put(keys.account(account.id), account)
-    draft.replace("accounts", account.id, tuple(asdict(account).values()))
+    cells = (
+        account.id,
+        account.uid,
+        account.user_id,
+        account.name,
+        account.broker,
+        account.mode,
+        account.base_currency,
+        account.price_source,
+        account.profile,
+        account.account_uid,
+        account.status,
+        text_or_null(account.deleted_at),
+    )
+    draft.replace("accounts", account.id, cells)
 
 
 def portfolio_from_row(row: Row) -> Portfolio:
     """Read a portfolio back."""
-    number, uid, account, user, name = row
+    number, uid, account, user, name, deleted_at = row
     return Portfolio(
-        PortfolioId(int(number or 0)), str(uid), AccountId(int(account or 0)), UserId(int(user or 0)), str(name)
+        PortfolioId(int(number or 0)),
+        str(uid),
+        AccountId(int(account or 0)),
+        UserId(int(user or 0)),
+        str(name),
+        time_or_none(deleted_at),
     )
 
 
@@ -68,13 +113,14 @@ def write_portfolio(draft: Draft, portfolio: Portfolio) -> None:
     draft.put(keys.portfolio(portfolio.id), portfolio)
     if portfolio.name == MAIN:
         draft.put(keys.main_portfolio(portfolio.account_id), portfolio.id)
-    draft.replace("portfolios", portfolio.id, tuple(asdict(portfolio).values()))
+    ids = (portfolio.id, portfolio.uid, portfolio.account_id, portfolio.user_id)
+    draft.replace("portfolios", portfolio.id, (*ids, portfolio.name, text_or_null(portfolio.deleted_at)))
 
 
 def instrument_from_row(row: Row) -> Instrument:
     """Read an instrument back."""
     number, symbol, venue, asset_type, base, quote, settle = row[:7]
-    tick, lot, min_quantity, min_notional, multiplier, inverse, tradable, max_leverage = row[7:15]
+    tick, lot, min_quantity, min_notional, multiplier, inverse, tradable, max_leverage, _updated, pip_size = row[7:]
     return Instrument(
         InstrumentId(int(number or 0)),
         str(symbol),
@@ -91,6 +137,7 @@ def instrument_from_row(row: Row) -> Instrument:
         bool(inverse),
         bool(tradable),
         Decimal(str(max_leverage)),
+        None if pip_size is None else Decimal(str(pip_size)),
     )
 
 
@@ -124,6 +171,7 @@ def write_instrument(draft: Draft, instrument: Instrument, at: datetime) -> None
         int(instrument.tradable),
         decimal_text(instrument.max_leverage),
         time_text(at),
+        None if instrument.pip_size is None else decimal_text(instrument.pip_size),
     )
     draft.replace("instruments", instrument.id, cells)
 
@@ -175,7 +223,8 @@ def write_policy(draft: Draft, account_id: AccountId, config: PolicyConfig, vers
     """Write the policy of an account: the limits that differ from its profile's."""
     draft.put(keys.policy(Scope.ACCOUNT, account_id), (version, tuple(sorted(config.items()))))
     row_id = draft.next_id("risk_policies")
-    draft.replace("risk_policies", row_id, (row_id, Scope.ACCOUNT, account_id, version, json_text(config)))
+    cells = (row_id, Scope.ACCOUNT, account_id, version, json_text(config), None, None)
+    draft.replace("risk_policies", row_id, cells)
 
 
 def policy_from_row(row: Row) -> Policy:

@@ -4,7 +4,25 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from plimsoll.ledger import accounts, bots, cash, guarding, keys, log, orders, people, positions
+from plimsoll.ledger import (
+    accounts,
+    bots,
+    breaks,
+    brokers,
+    cash,
+    entries,
+    external_orders,
+    guarding,
+    instrument_names,
+    keys,
+    log,
+    orders,
+    people,
+    positions,
+    strategies,
+    tiers,
+    venue_positions,
+)
 from plimsoll.ledger.keys import ChainHead
 from plimsoll.ledger.queries import NUMBERED, NUMBERED_BY_DESK
 from plimsoll.ledger.schema import WRITE_ORDER
@@ -37,7 +55,9 @@ class LedgerBooks:
         heads = connection.find("all_heads", ())
         hot[HEADS] = Heads(int(heads[0][1] or 0), int(heads[0][2] or 0)) if heads else Heads()
         _load_people_and_things(hot, connection)
+        _load_catalogues(hot, connection)
         _load_ways_in(hot, connection)
+        _load_venues_word(hot, connection)
         _load_books(hot, connection)
         _load_risk(hot, connection)
         _load_counters(hot, connection)
@@ -59,7 +79,7 @@ def _load_people_and_things(hot: Hot, connection: WriterConnection) -> None:
     for row in connection.find("all_instruments", ()):
         instrument = accounts.instrument_from_row(row)
         hot.update(dict.fromkeys(accounts.instrument_keys(instrument), instrument))
-        hot[keys.metadata_at(instrument.id)] = parse_time(str(row[-1]))
+        hot[keys.metadata_at(instrument.id)] = parse_time(str(row[15]))
     for row in connection.find("all_bots", ()):
         bot = bots.from_row(row)
         owner = hot[keys.portfolio(bot.portfolio_id)].user_id
@@ -67,6 +87,33 @@ def _load_people_and_things(hot: Hot, connection: WriterConnection) -> None:
         hot[("id", "bots")] = bot.id  # they come in the order of their ids
     for row in connection.find("all_meta", ()):
         hot[keys.meta(str(row[0]))] = str(row[1])
+
+
+def _load_catalogues(hot: Hot, connection: WriterConnection) -> None:
+    for row in connection.find("all_brokers", ()):
+        listed = brokers.from_row(row)
+        hot[keys.broker(listed.broker.slug)] = listed
+    for row in connection.find("all_strategies", ()):
+        made = strategies.from_row(row)
+        hot[keys.strategy(made.user_id, made.name, made.version)] = made
+    for row in connection.find("all_instrument_aliases", ()):
+        alias = instrument_names.alias_from_row(row)
+        hot[keys.alias(alias.venue, alias.symbol, alias.id)] = alias
+    for row in connection.find("all_margin_tiers", ()):
+        instrument_id, number, tier = tiers.from_row(row)
+        hot[keys.tier(instrument_id, number)] = (number, tier)
+
+
+def _load_venues_word(hot: Hot, connection: WriterConnection) -> None:
+    for row in connection.find("all_venue_positions", ()):
+        held = venue_positions.from_row(row)
+        hot[keys.venue_position(held.account_id, held.instrument_id, held.leg)] = held
+    for row in connection.find("external_orders_in_memory", ()):
+        order = external_orders.from_row(row)
+        hot[keys.external_order(order.account_id, order.instrument_id, order.broker_order_id)] = order
+    for row in connection.find("open_breaks", ()):
+        found = breaks.from_row(row)
+        hot[keys.found_break(found.account_id, found.found.name)] = found
 
 
 def _load_ways_in(hot: Hot, connection: WriterConnection) -> None:
@@ -92,6 +139,10 @@ def _load_books(hot: Hot, connection: WriterConnection) -> None:
     for row in connection.find("all_balances", ()):
         balance = cash.balance_from_row(row)
         hot[keys.balance(balance.account_id, balance.portfolio_id, balance.pocket, balance.asset)] = balance
+    for row in connection.find("splits", ()):
+        split = entries.from_row(row)
+        place = keys.last_split(split.account_id, split.instrument_id)
+        hot[place] = max(hot.get(place, split.fold_key), split.fold_key)
     for account, cursor in connection.find("all_trade_cursors", ()):
         hot[keys.trade_cursor(AccountId(int(account or 0)))] = cursor
 

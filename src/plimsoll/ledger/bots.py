@@ -2,8 +2,10 @@
 
 import json
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from plimsoll.ledger import keys
+from plimsoll.ledger.cells import text_or_null, time_or_none
 from plimsoll.ledger.log import json_text
 from plimsoll.model.account import Portfolio
 from plimsoll.model.ids import InstrumentId, PortfolioId
@@ -27,6 +29,9 @@ class BotRecord:
     params: tuple[tuple[str, str], ...]
     #: As the strategy wrote it.
     state: tuple[tuple[str, str], ...] = ()
+    #: Which version of which strategy; None for a bot made before strategies had versions.
+    strategy_version_id: int | None = None
+    deleted_at: datetime | None = None
 
 
 def write(draft: Draft, bot: BotRecord) -> None:
@@ -46,13 +51,15 @@ def write(draft: Draft, bot: BotRecord) -> None:
         json_text(dict(bot.params)),
         bot.status,
         json_text(dict(bot.state)),
+        bot.strategy_version_id,
+        text_or_null(bot.deleted_at),
     )
     draft.replace("bots", bot.id, cells)
 
 
 def from_row(row: Row) -> BotRecord:
     """Read a bot back."""
-    number, portfolio, instrument, name, strategy, params, status, state = row
+    number, portfolio, instrument, name, strategy, params, status, state, version, deleted_at = row
     return BotRecord(
         int(number or 0),
         PortfolioId(int(portfolio or 0)),
@@ -62,4 +69,6 @@ def from_row(row: Row) -> BotRecord:
         str(status),
         tuple(sorted(json.loads(str(params)).items())),
         tuple(sorted(json.loads(str(state)).items())),
+        None if version is None else int(version),
+        time_or_none(deleted_at),
     )

@@ -1,8 +1,10 @@
 """The digest: one hash of what the books say, the same for the same facts however they arrived (I17, I18, I20).
 
-Inside: who and what under their names, orders (terms, state, filled), trades under their natural keys, cash summed per
-movement (a trade together with its corrections), positions, balances. Outside, because arrival decides them: row ids,
-times of ours, verdicts, reservations, the numbering of links and events.
+Inside: who and what under their names, orders (terms, state, filled), trades under their natural keys with all their
+revisions, entries, cash summed per movement (a trade together with its corrections and late fees), positions, days,
+balances. Outside, because arrival decides them: row ids, times of ours, verdicts, reservations, the numbering of links
+and events, and the state of an order whose fills were revised: an order that was filled stays so when a fill is taken
+back, one that heard of the bust first never was.
 """
 
 import hashlib
@@ -16,7 +18,9 @@ from plimsoll.ledger import schema
 from plimsoll.ledger.log import json_text
 from plimsoll.model import money
 from plimsoll.model.cash import CashKind
+from plimsoll.model.entry import EntryKind
 from plimsoll.model.money import decimal_text
+from plimsoll.model.trade import trade_of_fee
 from plimsoll.store.draft import Cell
 from plimsoll.store.statements import select_as_stored
 
@@ -27,10 +31,23 @@ _ORDER = (
     *("stop_price", "time_in_force", "reduce_only", "post_only", "closes", "state", "filled_quantity", "triggered_by"),
 )
 _TRADE = (
-    *("broker_trade_id", "revision", "strategy_id", "side", "quantity", "price", "notional", "fee", "fee_currency"),
-    *("realized_cash", "exec_time", "sequence", "triggered_by"),
+    *("broker_trade_id", "revision", "side", "quantity", "price", "notional", "fee", "fee_currency"),
+    *("realized_cash", "exec_time", "sequence", "effect", "leg"),
 )
-_POSITION = ("strategy_id", "leg", "quantity", "cost", "realized_pnl", "fees_json", "fee_cost", "opened_at")
+_ENTRY = ("kind", "quantity", "per", "cost", "reference", "at", "sequence")
+_POSITION = (
+    *("strategy_id", "leg", "quantity", "cost", "realized_pnl", "fees_json", "fee_cost", "opened_at"),
+    *("flows_json", "uncosted", "uncosted_proceeds"),
+)
+#: A position that nothing happened to any more: its only fill was busted, or turned out to be another portfolio's.
+_BLANK: Named = {
+    **dict.fromkeys(("quantity", "cost", "realized_pnl", "fee_cost", "uncosted", "uncosted_proceeds"), "0"),
+    "fees_json": "{}",
+    "flows_json": "[]",
+    "opened_at": None,
+}
+_DAY = ("day", "strategy_id", "leg", "realized_pnl", "turnover", "trade_count", "fees_json", "flows_json")
+_BLANK_DAY: Named = {"realized_pnl": "0", "turnover": "0", "trade_count": 0, "fees_json": "{}", "flows_json": "[]"}
 _BALANCE = ("pocket", "asset", "amount")
 _INSTRUMENT = ("asset_type", "tick_size", "lot_size", "multiplier", "inverse")
 _ACCOUNT = ("broker", "mode", "base_currency", "price_source")
@@ -39,20 +56,38 @@ _ACCOUNT = ("broker", "mode", "base_currency", "price_source")
 def digest(engine: Engine) -> str:
     """Hash the books of a database."""
     with engine.connect() as connection:
-        return hashlib.sha256(json_text(canonical(connection)).encode()).hexdigest()
+        return digest_of(connection)
+
+
+def digest_of(connection: Connection) -> str:
+    """Hash the books as one connection sees them."""
+    return hashlib.sha256(json_text(canonical(connection)).encode()).hexdigest()
 
 
 def canonical(connection: Connection) -> dict[str, list[str]]:
     """Write the books down so that equal books are equal text: a sorted list of lines for each noun."""
     names = _Names(connection)
-    trades = list(_rows(connection, schema.trades))
-    orders, positions = _rows(connection, schema.orders), _rows(connection, schema.positions)
+    trades = _Trades(_rows(connection, schema.trades))
     said = {
         "instruments": [_line(names.instrument[row["id"]], row, _INSTRUMENT) for row in names.instruments],
         "accounts": [_line(names.account[row["id"]], row, _ACCOUNT) for row in names.accounts],
-        "orders": [_line(names.where(row), row, _ORDER) for row in orders],
-        "trades": [_line((*names.where(row), names.order_of(row)), row, _TRADE) for row in trades],
-        "positions": [_line(names.where(row), row, _POSITION) for row in positions],
+        "orders": [
+            _line(names.where(row), trades.without_doubtful_state(row), _ORDER)
+            for row in _rows(connection, schema.orders)
+        ],
+        "trades": [
+            _line((*names.where(home), home["strategy_id"], home["triggered_by"], names.order_of(home)), row, _TRADE)
+            for row, home in trades.with_homes()
+        ],
+        "entries": [_line(_place_of(names, row), row, _ENTRY) for row in _rows(connection, schema.position_entries)],
+        "positions": [
+            _line(names.where(row), row, _POSITION)
+            for row in _rows(connection, schema.positions)
+            if not _is(row, _BLANK)
+        ],
+        "days": [
+            _line(names.where(row), row, _DAY) for row in _rows(connection, schema.pnl_days) if not _is(row, _BLANK_DAY)
+        ],
         "cash": _cash(names, trades, _rows(connection, schema.cash_lines)),
         "balances": [
             _line(names.portfolio[row["portfolio_id"]], row, _BALANCE)
@@ -72,34 +107,78 @@ def _line(name: tuple[Cell, ...], row: Named, columns: Iterable[str]) -> str:
     return json_text([*name, *(row[column] for column in columns)])
 
 
-def _cash(names: "_Names", trades: Iterable[Named], lines: Iterable[Named]) -> list[str]:
-    """Sum each movement: a trade's profit and its later corrections are one, whatever came first."""
-    by_reference = {
-        (trade["account_id"], f"{trade['instrument_id']}:{trade['broker_trade_id']}:{trade['revision']}"): trade
-        for trade in trades
-    }
+def _is(row: Named, cells: Named) -> bool:
+    return all(row[column] == cell for column, cell in cells.items())
+
+
+def _place_of(names: "_Names", entry: Named) -> tuple[Cell, ...]:
+    # Coins paid as a late fee are where their trade is, which the fee names; where it was booked, arrival decided.
+    if entry["kind"] == EntryKind.FEE:
+        return names.instrument[entry["instrument_id"]]
+    return (*names.where(entry), entry["strategy_id"], entry["leg"])
+
+
+def _cash(names: "_Names", trades: "_Trades", lines: Iterable[Named]) -> list[str]:
+    """Sum each movement: what a trade moved and its later corrections are one, whatever came first."""
     sums: defaultdict[tuple[Cell, ...], Decimal] = defaultdict(lambda: money.ZERO)
     for line in lines:
-        trade = next((by_reference[key] for key in _references(line) if key in by_reference), None)
+        trade = trades.of_line(line)
+        kind = str(line["kind"])
         movement: tuple[Cell, ...] = (line["reference"],)
         if trade is not None:
-            movement = (*names.instrument[trade["instrument_id"]], trade["broker_trade_id"], trade["revision"])
-        kind = CashKind.TRADE if line["kind"] == CashKind.CORRECTION else line["kind"]
+            movement = (*names.instrument[trade["instrument_id"]], trade["broker_trade_id"])
+            kind = kind if kind == CashKind.FEE else CashKind.TRADE
+        elif kind == CashKind.SPLIT:
+            movement = ()  # pieces of a position, and what a late trade changed of them
         place = (*names.portfolio[line["portfolio_id"]], line["pocket"], line["asset"])
         sums[*place, kind, *movement] += Decimal(str(line["amount"]))
     return [json_text([*key, decimal_text(amount)]) for key, amount in sums.items() if amount != 0]
 
 
-def _references(line: Named) -> Iterator[tuple[Cell, str]]:
+def _references(line: Named) -> Iterator[str]:
     """List what may name the trade of a line: its reference, and what stands before an @ in it.
 
     A correction is written `corrected@late`, and a venue's own trade id may hold an @ as well.
     """
     reference = str(line["reference"])
-    yield (line["account_id"], reference)
+    yield reference
     for place, character in enumerate(reference):
         if character == "@":
-            yield (line["account_id"], reference[:place])
+            yield reference[:place]
+
+
+class _Trades:
+    """All reports of trades, and what belongs together: the revisions of each, and its lines."""
+
+    def __init__(self, rows: Iterable[Named]) -> None:
+        self._told: defaultdict[tuple[Cell, ...], list[Named]] = defaultdict(list)
+        self._by_reference: dict[tuple[Cell, str], Named] = {}
+        for row in rows:
+            account, instrument, trade_id = row["account_id"], row["instrument_id"], row["broker_trade_id"]
+            self._told[account, instrument, trade_id].append(row)
+            self._by_reference[account, f"{instrument}:{trade_id}:{row['revision']}"] = row
+        self._revised = {
+            (row["account_id"], row["order_id"]) for told in self._told.values() if len(told) > 1 for row in told
+        } | {(row["account_id"], row["order_id"]) for (row, *_) in self._told.values() if row["revision"]}
+
+    def with_homes(self) -> Iterator[tuple[Named, Named]]:
+        """Give each report with the one that says whose they all are."""
+        for told in self._told.values():
+            home = min(told, key=lambda row: (row["order_id"] == 0, row["revision"]))
+            for row in told:
+                yield row, home
+
+    def of_line(self, line: Named) -> Named | None:
+        """Find the trade that a line belongs to."""
+        account_id, late_for = line["account_id"], trade_of_fee(str(line["reference"]))
+        if late_for is not None and line["kind"] == CashKind.FEE:
+            return next(iter(self._told.get((account_id, line["instrument_id"], late_for), ())), None)
+        found = (self._by_reference.get((account_id, reference)) for reference in _references(line))
+        return next((trade for trade in found if trade is not None), None)
+
+    def without_doubtful_state(self, order: Named) -> Named:
+        """Leave the state of an order out whose fills were revised."""
+        return {**order, "state": None} if (order["account_id"], order["id"]) in self._revised else order
 
 
 class _Names:

@@ -7,17 +7,17 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, inspect, select, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from plimsoll.ledger import schema
 from plimsoll.ledger.database import REVISIONS, ForeignDatabase, NewerDatabase
 from plimsoll.model.event import EventKind
 from plimsoll.model.order import OrderState
 from plimsoll.risk.guards.drawdown import GuardStatus
-from plimsoll.store.sqlite import reader
+from plimsoll.store.connection import StoreFailed
+from plimsoll.store.place import Place, PostgresPlace, reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +49,27 @@ class GuardEvent:
     closed: int
 
 
-def glance(path: Path) -> Glance | None:
-    """Look at what a database file holds; None while it is empty.
+def glance(place: Place) -> Glance | None:
+    """Look at what a database holds; None while it is empty.
 
-    Raises: ForeignDatabase, NewerDatabase
+    Raises: ForeignDatabase, NewerDatabase; StoreFailed where a server does not answer
     """
+    schema_name = place.schema if isinstance(place, PostgresPlace) else None
     try:
-        with reader(path).connect() as connection:
-            tables = set(inspect(connection).get_table_names())
+        with reader(place).connect() as connection:
+            tables = set(inspect(connection).get_table_names(schema_name))
             if not tables:
                 return None
             if "alembic_version" not in tables:
-                raise ForeignDatabase(path)
+                raise ForeignDatabase(place)
             version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
             if version not in REVISIONS:
-                raise NewerDatabase(path, str(version))
+                raise NewerDatabase(place, str(version))
             return _glance(connection)
     except DatabaseError as error:
-        raise ForeignDatabase(path) from error
+        if schema_name is not None and isinstance(error, OperationalError):
+            raise StoreFailed(f"cannot look at {place}: {' '.join(str(error.orig).split())}") from error
+        raise ForeignDatabase(place) from error
 
 
 def _glance(connection: Connection) -> Glance:

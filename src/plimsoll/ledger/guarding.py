@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from plimsoll.ledger import keys
+from plimsoll.ledger.cells import text_or_null, time_or_none
 from plimsoll.ledger.keys import Nav
 from plimsoll.ledger.log import json_text
 from plimsoll.model.clock import parse_time, time_text
@@ -12,6 +13,7 @@ from plimsoll.model.ids import AccountId
 from plimsoll.model.money import decimal_text
 from plimsoll.risk.guards.drawdown import Episode, GuardStatus
 from plimsoll.risk.guards.reading import Reading
+from plimsoll.risk.guards.turns import Occasion
 from plimsoll.store.draft import Draft, Row
 from plimsoll.store.hot import Memory
 
@@ -37,8 +39,10 @@ def write_nav(draft: Draft, account_id: AccountId, nav: Nav, at: datetime) -> No
     draft.replace("nav", account_id, cells)
 
 
-def write_snapshot(draft: Draft, account_id: AccountId, reading: Reading) -> None:
-    """Write a point of the equity curve."""
+def write_snapshot(
+    draft: Draft, account_id: AccountId, reading: Reading, occasion: Occasion = Occasion.READING
+) -> None:
+    """Write a point of the equity curve; what is no mere reading outlives its thinning."""
     cells = (
         account_id,
         draft.next_id("equity_snapshots"),
@@ -47,6 +51,9 @@ def write_snapshot(draft: Draft, account_id: AccountId, reading: Reading) -> Non
         decimal_text(reading.nav),
         decimal_text(reading.peak),
         decimal_text(reading.drawdown),
+        0,
+        occasion,
+        None,
     )
     draft.add("equity_snapshots", cells)
 
@@ -70,10 +77,10 @@ def write_episode(draft: Draft, account_id: AccountId, kind: str, episode: Episo
         decimal_text(episode.equity),
         decimal_text(threshold),
         episode.line,
-        _time(episode.opened_at),
-        _time(episode.deadline),
-        _time(episode.since),
-        _time(ended),
+        text_or_null(episode.opened_at),
+        text_or_null(episode.deadline),
+        text_or_null(episode.since),
+        text_or_null(ended),
         episode.closed_count,
         decimal_text(episode.loss),
         json_text({}),
@@ -81,25 +88,17 @@ def write_episode(draft: Draft, account_id: AccountId, kind: str, episode: Episo
     draft.replace("guard_alerts", (account_id, kind, episode.number), cells)
 
 
-def _time(when: datetime | None) -> str | None:
-    return None if when is None else time_text(when)
-
-
 def episode_from_row(row: Row) -> tuple[str, Episode]:
     """Read (kind, episode) back."""
     _account, number, kind, status, drawdown, equity, _threshold, line, opened, deadline, since = row[:11]
     _ended, closed_count, loss, _details = row[11:]
-
-    def time_of(cell: object) -> datetime | None:
-        return None if cell is None else parse_time(str(cell))
-
     episode = Episode(
         number=int(number or 0),
         status=GuardStatus(str(status)),
         line=str(line),
-        opened_at=time_of(opened),
-        since=time_of(since),
-        deadline=time_of(deadline),
+        opened_at=time_or_none(opened),
+        since=time_or_none(since),
+        deadline=time_or_none(deadline),
         drawdown=Decimal(str(drawdown)),
         equity=Decimal(str(equity)),
         closed_count=int(closed_count or 0),

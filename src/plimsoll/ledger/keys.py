@@ -6,8 +6,10 @@ from decimal import Decimal
 
 from plimsoll.model import money
 from plimsoll.model.account import Scope
-from plimsoll.model.ids import AccountId, ClientOrderId, InstrumentId, PortfolioId, UserId
-from plimsoll.model.position import PositionKey
+from plimsoll.model.entry import Entry
+from plimsoll.model.ids import AccountId, BrokerOrderId, ClientOrderId, InstrumentId, PortfolioId, UserId
+from plimsoll.model.position import Position, PositionKey
+from plimsoll.model.trade import LateFee, TradeReport
 from plimsoll.store.chain import GENESIS
 from plimsoll.store.hot import HotKey
 
@@ -17,6 +19,8 @@ POLICY, PENDING, MAIN_PORTFOLIO, INSTRUMENTS_OF = "policy", "pending", "main", "
 RECENT_ORDER, BOTS_OF = "recent_order", "bots_of"
 #: What a token stands for; these are also the nouns under which the tokens' hashes are found.
 SIGN_IN_LINK, SESSION, API_KEY = "sign_in_link", "session", "api_key"
+BROKER, STRATEGY, ALIAS, TIER = "broker", "strategy", "alias", "tier"
+BREAK, EXTERNAL_ORDER, VENUE_POSITION = "break", "external_order", "venue_position"
 
 
 def user(user_id: UserId) -> HotKey:
@@ -83,6 +87,38 @@ def halt(scope: Scope, scope_id: int, source: str) -> HotKey:
     return (HALT, scope, scope_id, source)
 
 
+def broker(slug: str) -> HotKey:
+    return (BROKER, "all", slug)
+
+
+def strategy(user_id: UserId, name: str, version: int) -> HotKey:
+    """Name a version of a strategy; all of one name stand together."""
+    return (STRATEGY, (user_id, name), version)
+
+
+def alias(venue: str, symbol: str, number: int) -> HotKey:
+    """Name an alias; all that one name ever meant stand together."""
+    return (ALIAS, (venue, symbol), number)
+
+
+def tier(instrument_id: InstrumentId, number: int) -> HotKey:
+    return (TIER, instrument_id, number)
+
+
+def found_break(account_id: AccountId, what: str) -> HotKey:
+    """Name an open break by its kind and subject; what ended is in the database."""
+    return (BREAK, account_id, what)
+
+
+def external_order(account_id: AccountId, instrument_id: InstrumentId, broker_order_id: BrokerOrderId) -> HotKey:
+    """Name an order that is none of the book's, while it waits at the venue; one of our own prefix for ever."""
+    return (EXTERNAL_ORDER, account_id, instrument_id, broker_order_id)
+
+
+def venue_position(account_id: AccountId, instrument_id: InstrumentId, leg: str) -> HotKey:
+    return (VENUE_POSITION, account_id, instrument_id, leg)
+
+
 def bot(bot_id: int) -> HotKey:
     return (BOT, bot_id)
 
@@ -98,6 +134,16 @@ def chain(account_id: AccountId | int) -> HotKey:
 
 def trade_cursor(account_id: AccountId) -> HotKey:
     return ("trade_cursor", account_id)
+
+
+def pnl_day(position: Position, day: str) -> HotKey:
+    """In memory only: what a position earned on its latest day; older days are in the database."""
+    return ("pnl_day", position.account_id, *position.key, day)
+
+
+def pnl_latest(position: Position) -> HotKey:
+    """In memory only: the latest day that a position has a row of, as far as it was asked for."""
+    return ("pnl_latest", position.account_id, *position.key)
 
 
 def nav(account_id: AccountId) -> HotKey:
@@ -121,9 +167,33 @@ def verdict(account_id: AccountId, user_id: UserId, intent_key: str) -> HotKey:
     return ("verdict", account_id, user_id, intent_key)
 
 
-def booked(account_id: AccountId, instrument_id: InstrumentId, broker_trade_id: str, revision: int) -> HotKey:
-    """Fleeting: a trade written by this group; older ones are in the database."""
-    return ("booked", account_id, instrument_id, broker_trade_id, revision)
+def booked(told: TradeReport | LateFee) -> HotKey:
+    """Fleeting: a trade with all its revisions, written by this group; older ones are in the database."""
+    return ("booked", told.account_id, told.instrument_id, told.broker_trade_id)
+
+
+def entry(entry: Entry) -> HotKey:
+    """Fleeting: an entry written by this group; older ones are in the database."""
+    return ("entry", *entry.key)
+
+
+def posted(account_id: AccountId, reference: str, kind: str) -> HotKey:
+    """Fleeting: the cash lines written by this group under a reference and kind; older ones are in the database."""
+    return ("posted", account_id, reference, kind)
+
+
+def last_split(account_id: AccountId, instrument_id: InstrumentId) -> HotKey:
+    """In memory only: where the last split of an instrument stands in the fold, for trades that come after it."""
+    return ("last_split", account_id, instrument_id)
+
+
+def waiting_fees(account_id: AccountId) -> HotKey:
+    """Name the late fees of an account whose trades have not come yet."""
+    return meta(waiting_fees_name(account_id))
+
+
+def waiting_fees_name(account_id: AccountId) -> str:
+    return f"waiting_fees:{account_id}"
 
 
 def recent_order(account_id: AccountId, slot: int, what: tuple[object, ...]) -> HotKey:
@@ -180,7 +250,10 @@ IN_MEMORY_ONLY = frozenset(
         "instruments_of",
         "bots_of",
         "spot_pair",
+        "pnl_day",
+        "pnl_latest",
         "token",
+        "last_split",
     }
 )
 

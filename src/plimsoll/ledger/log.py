@@ -82,9 +82,21 @@ def note_row(note: Note, seq: int) -> Row:
 
 
 def link_content(facts: dict[str, list[Row]], audit: Row) -> bytes:
-    """Give the bytes that a link covers: the unit's facts, table by table, then its audit row."""
-    covered = [(table, facts[table]) for table in FACTS if table in facts]
+    """Give the bytes that a link covers: the unit's facts, table by table, then its audit row.
+
+    A fact ends at its last cell that is not null, so that a column which its table gets later changes no older link.
+    """
+    covered = [(table, [_ended(row) for row in facts[table]]) for table in FACTS if table in facts]
     return chain.canonical_bytes([*covered, ("audit_log", [audit])])
+
+
+def _ended(row: Row) -> Row:
+    if row[-1] is not None:
+        return row
+    end = len(row) - 1
+    while row[end - 1] is None:
+        end -= 1
+    return row[:end]
 
 
 def _link(draft: Draft, note: Note) -> None:

@@ -1,12 +1,15 @@
 """Orders in the book: their row, how they are found, how a change of one is written."""
 
+import hashlib
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from itertools import chain
 from typing import Any, NamedTuple
 
-from plimsoll.ledger import keys
+from plimsoll.ledger import keys, schema
+from plimsoll.ledger.cells import number_or_none, number_or_null
 from plimsoll.ledger.keys import Pending
+from plimsoll.ledger.log import json_text, next_link_seq
 from plimsoll.model import money
 from plimsoll.model.clock import parse_time, time_text
 from plimsoll.model.ids import (
@@ -24,13 +27,11 @@ from plimsoll.model.order import Intent, Order, OrderState, OrderTerms, OrderTyp
 from plimsoll.store.draft import Cell, Draft, Row
 from plimsoll.store.hot import HotKey
 
-
-def _text(value: Decimal | None) -> str | None:
-    return None if value is None else decimal_text(value)
-
-
-def _number(cell: Cell) -> Decimal | None:
-    return None if cell is None else Decimal(str(cell))
+_CHANGING = schema.orders.info["changing"]
+#: Where the cells stand that never change.
+_FIXED = [place for place, column in enumerate(schema.orders.columns) if column.name not in _CHANGING]
+#: Half of it is enough: whoever looks for another order with the same hash looks for ever.
+_HASH_LENGTH = 32
 
 
 def to_row(order: Order) -> Row:
@@ -50,13 +51,13 @@ def to_row(order: Order) -> Row:
         intent.key,
         terms.side.value,
         terms.type.value,
-        _text(intent.terms.quantity),
-        _text(intent.terms.quote_value),
+        number_or_null(intent.terms.quantity),
+        number_or_null(intent.terms.quote_value),
         decimal_text(order.quantity),
         decimal_text(order.value),
         int(order.closes),
-        _text(terms.price),
-        _text(terms.stop_price),
+        number_or_null(terms.price),
+        number_or_null(terms.stop_price),
         terms.time_in_force.value,
         int(terms.reduce_only),
         int(terms.post_only),
@@ -85,10 +86,10 @@ def from_row(row: Row) -> Order:
         InstrumentId(_int(instrument)),
         Side(str(side)),
         OrderType(str(kind)),
-        quantity=_number(asked),
-        quote_value=_number(asked_value),
-        price=_number(price),
-        stop_price=_number(stop),
+        quantity=number_or_none(asked),
+        quote_value=number_or_none(asked_value),
+        price=number_or_none(price),
+        stop_price=number_or_none(stop),
         time_in_force=TimeInForce(str(tif)),
         reduce_only=bool(reduce_only),
         post_only=bool(post_only),
@@ -135,10 +136,16 @@ def terms_text(order: Order) -> str:
     """Write what an order says in one line, for the log that the chain covers."""
     terms = order.terms
     words = [terms.side, decimal_text(order.quantity), f"of {terms.instrument_id}", terms.type]
-    words += [f"at {_text(terms.price)}"] if terms.price is not None else []
-    words += [f"stop {_text(terms.stop_price)}"] if terms.stop_price is not None else []
+    words += [f"at {number_or_null(terms.price)}"] if terms.price is not None else []
+    words += [f"stop {number_or_null(terms.stop_price)}"] if terms.stop_price is not None else []
     words += ["reduce-only"] if terms.reduce_only else []
     return " ".join([*words, terms.time_in_force])
+
+
+def fixed_hash(order: Order) -> str:
+    """Hash the cells of an order that never change, for the log that the chain covers."""
+    row = to_row(order)
+    return hashlib.sha256(json_text([row[place] for place in _FIXED]).encode()).hexdigest()[:_HASH_LENGTH]
 
 
 def find(draft: Draft, account_id: AccountId, client_order_id: ClientOrderId) -> Order | None:
@@ -171,6 +178,7 @@ def write_new(draft: Draft, order: Order) -> None:
     _move_sums(draft.get, draft.put, None, order)
     draft.put(keys.order(order.intent.account_id, order.client_order_id), order)
     draft.add("orders", to_row(order))
+    _remember(draft, order)
 
 
 def write(draft: Draft, order: Order) -> None:
@@ -178,16 +186,28 @@ def write(draft: Draft, order: Order) -> None:
     account_id = order.intent.account_id
     key = keys.order(account_id, order.client_order_id)
     before: Order | None = draft.get(key)
+    # An ended order has left memory; that it is written again (a late fill, a late answer) need not change its state.
+    stood = before or find(draft, account_id, order.client_order_id)
     _move_sums(draft.get, draft.put, before, order)
     if order.state.is_final:
         draft.put_fleeting(key, order)
     else:
         draft.put(key, order)
+    if stood is None or stood.state is not order.state:
+        _remember(draft, order)
     place = (account_id, order.id)
     if before is None:
         draft.replace("orders", place, to_row(order))
     else:
         draft.change("orders", place, (*_progress(order), *place))
+
+
+def _remember(draft: Draft, order: Order) -> None:
+    """Write the state that this unit brought an order to; of several in one unit the last counts."""
+    account_id = order.intent.account_id
+    place = (account_id, order.id, next_link_seq(draft, account_id))
+    cells = (order.state.value, decimal_text(order.filled_quantity), order.reason, time_text(order.updated_at))
+    draft.replace("order_states", place, (*place, *cells))
 
 
 def _progress(order: Order) -> Row:

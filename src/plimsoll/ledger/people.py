@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from plimsoll.ledger import keys
+from plimsoll.ledger.cells import text_or_null, time_or_none
 from plimsoll.ledger.log import json_text
 from plimsoll.model.clock import parse_time, time_text
 from plimsoll.model.ids import PortfolioId, UserId
-from plimsoll.store.draft import Cell, Draft, Row
+from plimsoll.store.draft import Draft, Row
 from plimsoll.store.hot import HotKey
 
 
@@ -108,7 +109,7 @@ def write_link(draft: Draft, link: LinkRecord) -> None:
         link.token_hash,
         time_text(link.created_at),
         time_text(link.expires_at),
-        _text_or_null(link.ended_at),
+        text_or_null(link.ended_at),
     )
     draft.replace("sign_in_links", link.id, row)
 
@@ -123,7 +124,7 @@ def link_from_row(row: Row) -> LinkRecord:
         str(token_hash),
         parse_time(str(created_at)),
         parse_time(str(expires_at)),
-        _time_or_none(ended_at),
+        time_or_none(ended_at),
     )
 
 
@@ -139,7 +140,7 @@ def write_session(draft: Draft, session: SessionRecord) -> None:
         time_text(session.created_at),
         time_text(session.last_seen_at),
         time_text(session.expires_at),
-        _text_or_null(session.ended_at),
+        text_or_null(session.ended_at),
     )
     draft.replace("sessions", session.id, row)
 
@@ -156,7 +157,7 @@ def session_from_row(row: Row) -> SessionRecord:
         parse_time(str(created_at)),
         parse_time(str(last_seen_at)),
         parse_time(str(expires_at)),
-        _time_or_none(ended_at),
+        time_or_none(ended_at),
     )
 
 
@@ -174,8 +175,8 @@ def write_key(draft: Draft, key: KeyRecord) -> None:
         None if key.portfolios is None else json_text(sorted(key.portfolios)),
         time_text(key.created_at),
         time_text(key.expires_at),
-        _text_or_null(key.last_used_at),
-        _text_or_null(key.ended_at),
+        text_or_null(key.last_used_at),
+        text_or_null(key.ended_at),
     )
     draft.replace("api_keys", key.id, row)
 
@@ -195,8 +196,8 @@ def key_from_row(row: Row) -> KeyRecord:
         None if portfolios is None else frozenset(PortfolioId(each) for each in json.loads(str(portfolios))),
         parse_time(str(created_at)),
         parse_time(str(expires_at)),
-        _time_or_none(last_used_at),
-        _time_or_none(ended_at),
+        time_or_none(last_used_at),
+        time_or_none(ended_at),
     )
 
 
@@ -209,11 +210,3 @@ def places(noun: str, record: LinkRecord | SessionRecord | KeyRecord) -> dict[Ho
 def _lay(draft: Draft, noun: str, record: LinkRecord | SessionRecord | KeyRecord) -> None:
     for key, value in places(noun, record).items():
         draft.put(key, value if record.ended_at is None else None)
-
-
-def _text_or_null(when: datetime | None) -> Cell:
-    return None if when is None else time_text(when)
-
-
-def _time_or_none(cell: Cell) -> datetime | None:
-    return None if cell is None else parse_time(str(cell))

@@ -32,13 +32,17 @@ def to_row(position: Position) -> Row:
         None if folded is None else folded[1],
         None if folded is None else folded[2],
         None if folded is None else folded[3],
+        json_text([[kind, asset, decimal_text(amount)] for kind, asset, amount in position.flows]),
+        decimal_text(position.uncosted),
+        decimal_text(position.uncosted_proceeds),
     )
 
 
 def from_row(row: Row) -> Position:
     """Read a position back."""
     (account, portfolio, instrument, strategy, leg, quantity, cost, realized, fees, fee_cost) = row[:10]
-    opened, folded_time, folded_sequence, folded_id, folded_revision = row[10:]
+    opened, folded_time, folded_sequence, folded_id, folded_revision = row[10:15]
+    flows, uncosted, uncosted_proceeds = row[15:]
     return Position(
         AccountId(int(account or 0)),
         PortfolioId(int(portfolio or 0)),
@@ -59,6 +63,9 @@ def from_row(row: Row) -> Position:
             BrokerTradeId(str(folded_id)),
             int(folded_revision or 0),
         ),
+        flows=tuple((str(kind), str(asset), Decimal(amount)) for kind, asset, amount in json.loads(str(flows))),
+        uncosted=Decimal(str(uncosted)),
+        uncosted_proceeds=Decimal(str(uncosted_proceeds)),
     )
 
 

@@ -48,7 +48,12 @@ def stamp(engine: Engine, path: Path, at: datetime) -> Stamp:
     with engine.connect() as connection:
         if before is not None and (lost := contradictions(connection, before)):
             raise StampContradicted(f"{path}: {'; '.join(lost)}. {StampContradicted.__doc__}")
-        now = Stamp(time_text(at), _group(connection), _heads(connection))
+        return write_stamp(connection, path, at)
+
+
+def write_stamp(connection: Connection, path: Path, at: datetime) -> Stamp:
+    """Write down how far the chains have come as one connection sees them, whatever an earlier stamp says."""
+    now = Stamp(time_text(at), _group(connection), _heads(connection))
     heads = {str(account): {"seq": head.seq, "link": head.link} for account, head in now.heads.items()}
     _replace_file(path, json_text({"at": now.at, "group": now.group, "heads": heads}) + "\n")
     return now
@@ -83,6 +88,18 @@ def contradictions(connection: Connection, seen: Stamp) -> list[str]:
     if (group := _group(connection)) < seen.group:
         lost.append(f"{seen.group} commits were there on {seen.at}, {group} are now")
     return lost
+
+
+def lost_tail(connection: Connection, seen: Stamp) -> tuple[str, ...]:
+    """Say what a stamp saw that is missing at the end, in a database that is otherwise the one it saw.
+
+    Shapes: empty when nothing is missing, and when a unit is another one than it was: then no tail was lost, but the
+            book rewritten
+    """
+    for account_id, head in seen.heads.items():
+        if _link_at(connection, account_id, head.seq) not in (None, head.link):
+            return ()
+    return tuple(contradictions(connection, seen))
 
 
 def _link_at(connection: Connection, account_id: int, seq: int) -> str | None:

@@ -1,8 +1,12 @@
-"""Trades in the book: facts, each under its natural key once."""
+"""Trades in the book: facts, each under its natural key once; with the later revisions of each."""
 
 from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
 
 from plimsoll.ledger import keys
+from plimsoll.ledger.cells import number_or_none, number_or_null
+from plimsoll.ledger.log import next_link_seq
 from plimsoll.model.clock import parse_time, time_text
 from plimsoll.model.ids import (
     AccountId,
@@ -16,8 +20,26 @@ from plimsoll.model.ids import (
 from plimsoll.model.money import decimal_text
 from plimsoll.model.order import Side
 from plimsoll.model.position import Position
-from plimsoll.model.trade import Trade, TradeReport
+from plimsoll.model.trade import LateFee, Trade, TradeEffect, TradeReport
+from plimsoll.store.connection import Question
 from plimsoll.store.draft import Draft, Row
+
+
+class Booking(StrEnum):
+    """What became of a report."""
+
+    BOOKED = "BOOKED"
+    #: The very same was booked before.
+    REPEATED = "REPEATED"
+    #: Another was booked under the same key, or one of another order: the book is not what the venue has.
+    CONTRADICTED = "CONTRADICTED"
+
+
+class Booked(NamedTuple):
+    """A report in the book, and the order of ours that it was booked to; 0 for none."""
+
+    trade: Trade
+    order_id: int
 
 
 def to_row(trade: Trade, row_id: int, link_seq: int, order_id: int) -> Row:
@@ -41,17 +63,20 @@ def to_row(trade: Trade, row_id: int, link_seq: int, order_id: int) -> Row:
         decimal_text(trade.notional),
         decimal_text(report.fee),
         report.fee_currency,
-        None if report.realized_cash is None else decimal_text(report.realized_cash),
+        number_or_null(report.realized_cash),
         trade.triggered_by,
         time_text(report.exec_time),
         report.sequence,
+        None if report.effect is None else report.effect.value,
+        report.leg or None,
     )
 
 
 def from_row(row: Row) -> Trade:
     """Read a trade back."""
     (account, _id, _seq, instrument, trade_id, revision, portfolio, strategy, _order, client_id, broker_id) = row[:11]
-    (side, quantity, price, notional, fee, fee_currency, realized, by, exec_time, sequence) = row[11:]
+    (side, quantity, price, notional, fee, fee_currency, realized, by, exec_time, sequence) = row[11:21]
+    effect, leg = row[21:]
     report = TradeReport(
         account_id=AccountId(int(account or 0)),
         instrument_id=InstrumentId(int(instrument or 0)),
@@ -66,7 +91,9 @@ def from_row(row: Row) -> Trade:
         revision=int(revision or 0),
         broker_order_id=None if broker_id is None else BrokerOrderId(str(broker_id)),
         client_order_id=None if client_id is None else ClientOrderId(str(client_id)),
-        realized_cash=None if realized is None else Decimal(str(realized)),
+        realized_cash=number_or_none(realized),
+        effect=None if effect is None else TradeEffect(str(effect)),
+        leg=str(leg or ""),
     )
     return Trade(
         report,
@@ -77,20 +104,50 @@ def from_row(row: Row) -> Trade:
     )
 
 
-def find(draft: Draft, report: TradeReport) -> Trade | None:
-    """Find the trade that was booked under a report's key."""
-    key = report.key
-    booked: Trade | None = draft.get(keys.booked(*key))
+def revisions(draft: Draft, told: TradeReport | LateFee) -> tuple[Booked, ...]:
+    """Find everything that was booked under a venue's trade id."""
+    booked: tuple[Booked, ...] | None = draft.get(keys.booked(told))
     if booked is not None:
         return booked
-    rows = draft.find("trade_by_key", *key)
-    return from_row(rows[0]) if rows else None
+    query, parameters = question(told)
+    rows = draft.find(query, *parameters)
+    return tuple(_booked(row) for row in rows) if rows else ()
 
 
-def of_position(draft: Draft, position: Position) -> list[Trade]:
-    """Read all trades of a position, in the order they are folded; this group's and this unit's own included."""
+def question(told: TradeReport | LateFee) -> Question:
+    """Give what `revisions` asks the database: for whoever says it beforehand."""
+    return "trade_revisions", (told.account_id, told.instrument_id, told.broker_trade_id)
+
+
+def write(draft: Draft, trade: Trade, order_id: int, booked: tuple[Booked, ...]) -> tuple[Booked, ...]:
+    """Write a trade beside what was booked under its id before; give all of it."""
+    report = trade.report
+    link_seq = next_link_seq(draft, report.account_id)
+    draft.add("trades", to_row(trade, draft.next_id("trades"), link_seq, order_id))
+    every = (*booked, Booked(trade, order_id))
+    draft.put_fleeting(keys.booked(report), every)
+    return every
+
+
+def near_position(draft: Draft, position: Position) -> list[Trade]:
+    """Read every report that may count for a position; this group's and this unit's own included.
+
+    Of a trade id that stands in the position once, all its reports: another revision may have been booked elsewhere.
+    """
     place = (position.account_id, position.portfolio_id, position.instrument_id, position.strategy_id or 0)
-    rows = draft.find_with_group("trades_of_position", *place)
+    rows = draft.find_with_group("trades_of_position", place[0], place[2], *place)
     # A unit's own rows reach the database after it: two late trades of one unit must see each other all the same.
-    own = [row for row in draft.rows.added.get("trades", ()) if (row[0], row[6], row[3], row[7]) == place]
-    return sorted(map(from_row, (*rows, *own)), key=lambda trade: trade.fold_key)
+    own = [row for row in draft.rows.added.get("trades", ()) if (row[0], row[3]) == (place[0], place[2])]
+    here = {row[4] for row in rows} | {row[4] for row in own if (row[0], row[6], row[3], row[7]) == place}
+    elsewhere = here - {row[4] for row in rows}
+    told = [from_row(row) for row in (*rows, *(row for row in own if row[4] in here))]
+    for trade_id in elsewhere:
+        told += [
+            from_row(row)
+            for row in draft.find("trade_revisions", position.account_id, position.instrument_id, trade_id)
+        ]
+    return told
+
+
+def _booked(row: Row) -> Booked:
+    return Booked(from_row(row), int(row[8] or 0))

@@ -13,6 +13,7 @@ from plimsoll.model.ids import AccountId, ClientOrderId
 from plimsoll.model.money import decimal_text
 from plimsoll.model.order import Intent
 from plimsoll.risk.gate.verdict import Approved, Judged, Verdict
+from plimsoll.store.connection import Question
 from plimsoll.store.draft import Draft
 
 
@@ -54,11 +55,17 @@ def find(draft: Draft, intent: Intent) -> GivenVerdict | None:
     given: GivenVerdict | None = draft.get(keys.verdict(intent.account_id, intent.user_id, intent.key))
     if given is not None:
         return given
-    rows = draft.find("verdict_by_intent", intent.account_id, intent.user_id, intent.key)
+    query, parameters = question(intent)
+    rows = draft.find(query, *parameters)
     if not rows:
         return None
     _account, _id, _seq, _user, _key, body, client_order_id, outcome, _version, _input, checks, _at = rows[0]
     return GivenVerdict(ClientOrderId(str(client_order_id)), str(body), outcome == "APPROVED", str(checks))
+
+
+def question(intent: Intent) -> Question:
+    """Give what `find` asks the database."""
+    return "verdict_by_intent", (intent.account_id, intent.user_id, intent.key)
 
 
 def observed_text(values: Mapping[str, object]) -> str:
@@ -130,3 +137,22 @@ def write_breach(  # noqa: PLR0917  a row, told column by column
         time_text(at),
     )
     draft.add("risk_breaches", cells)
+
+
+def write_adopted(draft: Draft, intent: Intent, client_order_id: ClientOrderId, why: str, at: datetime) -> None:
+    """Write that an order was approved once whose verdict is lost: only an approved one carries an id of this desk."""
+    cells = (
+        intent.account_id,
+        draft.next_id("verdicts"),
+        next_link_seq(draft, intent.account_id),
+        intent.user_id,
+        intent.key,
+        body_hash(intent),
+        client_order_id,
+        "APPROVED",
+        0,
+        "",
+        json_text([{"number": 0, "name": "adopted", "outcome": "REMARK", "sentence": why}]),
+        time_text(at),
+    )
+    draft.add("verdicts", cells)

@@ -1,6 +1,7 @@
-"""What readers ask of the books, through connections of their own (`store.sqlite.reader`). They write nothing.
+"""What the desk's own shell asks of the books, desk-wide: everybody's rows, for whoever keeps the machine.
 
-Every answer is of one moment; `status` puts several into one answer of one moment.
+Every answer is of one moment; `status` puts several into one answer of one moment. They write nothing.
+What must not enter: an edge. People ask through `reading`, where every question carries who asks.
 """
 
 from collections import defaultdict
@@ -162,12 +163,6 @@ def status(engine: Engine) -> Status:
             _halts(connection),
             _guards(connection),
         )
-
-
-def guard_episodes(engine: Engine) -> tuple[GuardView, ...]:
-    """List every guard's episodes, oldest first."""
-    with engine.connect() as connection:
-        return _guards(connection)
 
 
 def equity_curve(engine: Engine, account_id: AccountId) -> tuple[EquityPoint, ...]:

@@ -1,6 +1,7 @@
 """Accounts, portfolios, and the states that say what may still be sent."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from plimsoll.model.ids import AccountId, PortfolioId, UserId
@@ -12,6 +13,17 @@ class Mode(StrEnum):
     LIVE = "LIVE"
     PAPER = "PAPER"
     TESTNET = "TESTNET"
+
+
+class AccountStatus(StrEnum):
+    """How a connection to a broker stands."""
+
+    CONNECTING = "connecting"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ERROR = "error"
+    SUSPENDED = "suspended"
+    DELETED = "deleted"
 
 
 class TradingState(StrEnum):
@@ -74,6 +86,10 @@ class Account:
     price_source: str
     #: Name of the risk profile: `cautious` or `standard`.
     profile: str
+    #: How the broker names it.
+    account_uid: str | None = None
+    status: AccountStatus = AccountStatus.ACTIVE
+    deleted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +101,7 @@ class Portfolio:
     account_id: AccountId
     user_id: UserId
     name: str
+    deleted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +114,7 @@ class User:
     role: str
     approved: bool
     active: bool = True
+    approved_at: datetime | None = None
+    approved_by_user_id: UserId | None = None
+    telegram_user_id: str | None = None
+    deleted_at: datetime | None = None

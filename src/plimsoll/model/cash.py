@@ -4,13 +4,15 @@ Balance = Σ lines. A `BORROW` posts +X in its pocket and −X in the pocket `lo
 debt = −loan + max(0, −cash): an explicit loan and an overdraft are both visible and never counted twice.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from plimsoll.model import money
-from plimsoll.model.ids import AccountId, PortfolioId
+from plimsoll.model.clock import check_time
+from plimsoll.model.errors import Illegal
+from plimsoll.model.ids import AccountId, InstrumentId, PortfolioId, StrategyId
 from plimsoll.model.instrument import Instrument
 from plimsoll.model.order import Side
 from plimsoll.model.trade import Trade, TradeReport
@@ -56,6 +58,117 @@ class CashLine:
     #: Whose movement it is: a trade's key, a deposit's reference. With kind and asset it is unique in its account.
     reference: str
     at: datetime
+    #: Which position it belongs to, where it is no trade's: funding, interest, dividends, a fee that came late.
+    instrument_id: InstrumentId | None = None
+    strategy_id: StrategyId | None = None
+    leg: str = ""
+
+
+#: What a venue or a person tells that is neither a trade nor the fee of one.
+EVENT_KINDS = frozenset(CashKind) - {CashKind.TRADE, CashKind.FEE, CashKind.CORRECTION, CashKind.BUST, CashKind.RESET}
+#: The kind says which way these go; the amount is above zero.
+_ONE_WAY = {CashKind.DEPOSIT: 1, CashKind.WITHDRAWAL: -1, CashKind.BORROW: 1, CashKind.REPAY: -1, CashKind.TRANSFER: -1}
+#: What a position may earn or cost beside its trades.
+_OF_A_POSITION = frozenset(
+    {
+        *(CashKind.FUNDING, CashKind.INTEREST, CashKind.DIVIDEND, CashKind.LIQUIDATION, CashKind.SETTLEMENT),
+        *(CashKind.ADL, CashKind.ADJUSTMENT),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Where what is transferred comes in: another portfolio, pocket or asset, and how much comes."""
+
+    portfolio_id: PortfolioId
+    pocket: str
+    asset: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class CashEvent:
+    """Money or coins that moved without a trade, as the venue or a person tells it. It is booked once, as it is told.
+
+    Units: `amount` above zero where the kind says which way it goes, else signed: what came (+) or went (−)
+    """
+
+    account_id: AccountId
+    portfolio_id: PortfolioId
+    kind: CashKind
+    asset: str
+    amount: Decimal
+    #: The venue's id of it, or a person's; with the kind it is unique in its account.
+    reference: str
+    at: datetime
+    pocket: str = SPOT
+    #: The position that earned or paid it, where it is one's.
+    instrument_id: InstrumentId | None = None
+    strategy_id: StrategyId | None = None
+    leg: str = ""
+    #: Of a transfer, and only of one.
+    arrival: Arrival | None = None
+    #: Why; an adjustment must say it.
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        money.check_digits(self.amount, "amount")
+        check_time(self.at, "at")
+        if self.kind not in EVENT_KINDS:
+            raise Illegal("kind", self.kind, "it is booked with its trade, or with the reset of the funds")
+        if self.amount == 0 or (self.amount < 0 and self.kind in _ONE_WAY):
+            raise Illegal("amount", self.amount, "give what moved: not 0, and above it where the kind says which way")
+        if self.pocket == LOAN:
+            raise Illegal("pocket", self.pocket, "name the pocket that the money is in; BORROW and REPAY move the loan")
+        if (self.arrival is None) == (self.kind is CashKind.TRANSFER):
+            raise Illegal("arrival", self.arrival, "a transfer says where it comes in, and nothing else does")
+        if self.instrument_id is not None and self.kind not in _OF_A_POSITION:
+            raise Illegal("instrument_id", self.instrument_id, f"{self.kind} is nothing that a position earns or pays")
+        if self.kind is CashKind.ADJUSTMENT and not self.reason:
+            raise Illegal("reason", self.reason, "say why the book is adjusted")
+        if self.arrival is not None:
+            self._check_arrival(self.arrival)
+
+    def _check_arrival(self, arrival: Arrival) -> None:
+        money.check_digits(arrival.amount, "arrival.amount")
+        here = (self.portfolio_id, self.pocket, self.asset)
+        if arrival.amount <= 0 or (arrival.asset == self.asset and arrival.amount != self.amount):
+            raise Illegal("arrival.amount", arrival.amount, "give what comes in; of the same asset as much as goes out")
+        if arrival.pocket == LOAN or (arrival.portfolio_id, arrival.pocket, arrival.asset) == here:
+            raise Illegal("arrival", arrival, "name another portfolio, pocket or asset, and no loan")
+
+    def lines(self) -> list[CashLine]:
+        """Give the lines that it posts: one, or the two of a loan or a transfer."""
+        sign = _ONE_WAY.get(self.kind, 1)
+        line = CashLine(
+            self.account_id,
+            self.portfolio_id,
+            self.pocket,
+            self.asset,
+            self.kind,
+            sign * self.amount,
+            self.reference,
+            self.at,
+            self.instrument_id,
+            self.strategy_id,
+            self.leg,
+        )
+        if self.kind in (CashKind.BORROW, CashKind.REPAY):
+            return [line, replace(line, pocket=LOAN, amount=-line.amount)]
+        if self.arrival is not None:
+            there = self.arrival
+            return [
+                line,
+                replace(
+                    line,
+                    portfolio_id=there.portfolio_id,
+                    pocket=there.pocket,
+                    asset=there.asset,
+                    amount=there.amount,
+                ),
+            ]
+        return [line]
 
 
 def pocket_of(instrument: Instrument) -> str:

@@ -53,6 +53,8 @@ class Instrument:
     tradable: bool = True
     #: The venue's own leverage limit for the smallest size; 1 where nothing can be borrowed.
     max_leverage: Decimal = Decimal(1)
+    #: What people of this market call one step of its price; None where nobody does.
+    pip_size: Decimal | None = None
 
     def __post_init__(self) -> None:
         for field in ("tick_size", "lot_size", "multiplier"):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from plimsoll.model.account import Portfolio, User
+from plimsoll.model.asker import Asker
 from plimsoll.model.ids import PortfolioId
 
 
@@ -43,6 +44,11 @@ class Actor:
     def name(self) -> str:
         """Name it as the log does."""
         return f"user:{self.user.id}"
+
+    @property
+    def asker(self) -> Asker:
+        """Give what the book has to know of him to answer."""
+        return Asker(self.user.id, self.portfolios)
 
     def may(self, right: Right) -> bool:
         """Say whether this token has a right, and its user is still somebody who may act."""

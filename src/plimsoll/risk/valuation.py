@@ -5,15 +5,29 @@ position is the cost view of coins that are already counted as a balance, so it 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from plimsoll.model import money
 from plimsoll.model.ids import InstrumentId
 from plimsoll.model.instrument import Instrument
 from plimsoll.model.position import Position
-from plimsoll.model.quote import Quote
+from plimsoll.risk.conversion import Prices, Rate, convert
+
+__all__ = [
+    "NOTHING_BOUND",
+    "Bound",
+    "Holdings",
+    "Prices",
+    "Valuation",
+    "add_up",
+    "bound_in",
+    "rate_of",
+    "unpriced_among",
+    "value_account",
+]
+
+_ONE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +46,6 @@ class Holdings:
 
 
 @dataclass(frozen=True, slots=True)
-class Prices:
-    """The quotes at hand, the hour, and how old one may be."""
-
-    quotes: Mapping[InstrumentId, Quote]
-    now: datetime
-    max_age: timedelta
-
-    def of(self, instrument_id: InstrumentId) -> Decimal | None:
-        """Give the price that a holding is valued at, or None when there is none in time."""
-        quote = self.quotes.get(instrument_id)
-        # A quote from further ahead is unknown too: beside a wrong clock it would stay fresh for as long as that is
-        # off.
-        if quote is None or not -self.max_age <= self.now - quote.at <= self.max_age:
-            return None
-        return quote.valuation
-
-
-@dataclass(frozen=True, slots=True)
 class Valuation:
     """What an account is worth in its own currency."""
 
@@ -62,6 +58,8 @@ class Valuation:
     #: Initial margin of derivatives at their leverage.
     margin_used: Decimal | None
     has_derivatives: bool
+    #: The rates it was valued at, one for each asset that needed one; how it was come by, and no part of what it is.
+    rates: tuple[Rate, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +80,21 @@ def value_account(holdings: Holdings, prices: Prices) -> Valuation:
     """Value everything an account holds."""
     equity = gross = net = margin = money.ZERO
     unpriced: list[str] = []
+    # Found once for each asset, however many pockets and positions hold it; this runs at every price.
+    rates: dict[str, Rate] = {}
+    base, instruments = holdings.base_currency, holdings.instruments
     for asset, amount in holdings.balances:
         if amount == 0:
             continue
-        if asset == holdings.base_currency:
+        if asset == base:
             equity += amount
             continue
-        rate = rate_of(asset, holdings, prices)
+        rate = rates.get(asset) or convert(asset, base, instruments, prices)
         if rate is None:
             unpriced.append(asset)
             continue
-        value = _converted(amount, rate)
+        rates[asset] = rate
+        value = _converted(amount, rate.value)
         equity += value
         gross += abs(value)
         net += value
@@ -102,18 +104,27 @@ def value_account(holdings: Holdings, prices: Prices) -> Valuation:
             continue
         has_derivatives = True
         price = prices.of(instrument.id)
-        rate = rate_of(instrument.settle, holdings, prices)
-        if price is None or rate is None:
+        settled_at = _ONE if instrument.settle == base else _noted(instrument.settle, holdings, prices, rates)
+        if price is None or settled_at is None:
             unpriced.append(instrument.symbol)
             continue
-        equity += _converted(position.unrealized_pnl(instrument, price), rate)
-        value = _converted(instrument.notional(abs(position.quantity), price), rate)
+        equity += _converted(position.unrealized_pnl(instrument, price), settled_at)
+        value = _converted(instrument.notional(abs(position.quantity), price), settled_at)
         gross += value
         net += value if position.quantity > 0 else -value
         margin += money.settle_quotient(value, holdings.leverages[instrument.id])
+    used = tuple(rates.values())
     if unpriced:
-        return Valuation(None, tuple(unpriced), None, None, None, has_derivatives)
-    return Valuation(equity, (), gross, net, margin, has_derivatives)
+        return Valuation(None, tuple(unpriced), None, None, None, has_derivatives, used)
+    return Valuation(equity, (), gross, net, margin, has_derivatives, used)
+
+
+def _noted(asset: str, holdings: Holdings, prices: Prices, rates: dict[str, Rate]) -> Decimal | None:
+    rate = rates.get(asset) or convert(asset, holdings.base_currency, holdings.instruments, prices)
+    if rate is None:
+        return None
+    rates[asset] = rate
+    return rate.value
 
 
 def _converted(amount: Decimal, rate: Decimal) -> Decimal:
@@ -157,15 +168,7 @@ def add_up(amounts: Iterable[tuple[str, Decimal]], holdings: Holdings, prices: P
 
 def rate_of(asset: str, holdings: Holdings, prices: Prices) -> Decimal | None:
     """Give the account's currency for one unit of an asset; None when no price in time says it."""
-    base = holdings.base_currency
-    if asset == base:
-        return Decimal(1)
-    for instrument in holdings.instruments.values():
-        if instrument.is_derivative:
-            continue
-        if instrument.base == asset and instrument.quote == base:
-            return prices.of(instrument.id)
-        if instrument.base == base and instrument.quote == asset:
-            price = prices.of(instrument.id)
-            return None if price is None else money.settle_quotient(Decimal(1), price)
-    return None
+    if asset == holdings.base_currency:
+        return _ONE
+    rate = convert(asset, holdings.base_currency, holdings.instruments, prices)
+    return None if rate is None else rate.value

@@ -8,12 +8,17 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Dialect, Numeric, String, TypeDecorator
-from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy import BigInteger, Dialect, Integer, Numeric, String, TypeDecorator
+from sqlalchemy.dialects.postgresql import TEXT, TIMESTAMP
 from sqlalchemy.types import TypeEngine
 
 from plimsoll.model.clock import TEXT_LENGTH, parse_time, time_text
 from plimsoll.model.money import decimal_text
+
+#: A whole number; a book outlives 32 bits.
+Whole = Integer().with_variant(BigInteger(), "postgresql")
+#: Text that sorts by its bytes on both engines, whatever the language of the machine.
+Words = String().with_variant(TEXT(collation="C"), "postgresql")
 
 
 class Exact(TypeDecorator[Decimal]):

@@ -22,9 +22,11 @@ class Rows:
         self.added: dict[str, list[Row]] = {}
         self.replaced: dict[str, dict[Any, RowToCome]] = {}
         self.changed: dict[str, dict[Any, Row]] = {}
+        #: By the statement that removes them: what each call of it is given.
+        self.forgotten: dict[str, list[Row]] = {}
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.replaced or self.changed)
+        return bool(self.added or self.replaced or self.changed or self.forgotten)
 
     def take(self, other: "Rows") -> None:
         """Add another's rows behind these."""
@@ -34,6 +36,8 @@ class Rows:
             self.replaced.setdefault(table, {}).update(by_key)
         for table, changes in other.changed.items():
             self.changed.setdefault(table, {}).update(changes)
+        for statement, calls in other.forgotten.items():
+            self.forgotten.setdefault(statement, []).extend(calls)
 
 
 class Draft:
@@ -129,6 +133,13 @@ class Draft:
             self.rows.changed[table] = {key: row}
         else:
             rows[key] = row
+
+    def forget(self, statement: str, *parameters: Cell) -> None:
+        """Remove rows that are kept no longer, by one of the named statements; behind what the group writes.
+
+        For what has no place in memory. A fact has no such statement, and the database would refuse it.
+        """
+        self.rows.forgotten.setdefault(statement, []).append(parameters)
 
     def next_id(self, table: str) -> int:
         """Give the next row id of a table; it goes back when the group fails."""

@@ -9,7 +9,8 @@ waits for nothing, does no I/O but `find`, and takes at most 2 ms and 500 rows; 
 3. Only then are the changes published and the answers given: nothing is acknowledged before its commit.
 
 What if the database refuses a row? The group is rolled back and each unit runs alone, so that only the culprit fails.
-What if it does not even begin? Then no row is to blame, and all who wait hear so at once.
+What if it does not even begin, or is gone in the middle? Then no row is to blame, and all who wait hear so at once.
+What if somebody else changed a halt or a policy? The group is dropped, all is read back, and its units run again.
 What if the commit does not answer? It may have happened. The connection is opened anew and the books' own group counter
 says whether it did: then the answers stand; else every unit of the group fails. Either way the hot state is read back
 from the database, because what memory believes is worth nothing after that. Where even that cannot be done the callers
@@ -24,13 +25,28 @@ from functools import partial
 from typing import Any, Protocol
 
 from plimsoll.model.errors import invariant
-from plimsoll.store.connection import CommitUnclear, StoreFailed, WriterConnection
-from plimsoll.store.draft import Draft, Rows
+from plimsoll.store.connection import CommitUnclear, ControlMoved, Question, StoreFailed, StoreGone, WriterConnection
+from plimsoll.store.draft import Cell, Draft, Row, Rows
 from plimsoll.store.hot import HotKey, HotState, Layer
 
 Unit = Callable[[Draft], Any]
 #: Called with (answer, None) after the commit, or (None, error).
 Answer = Callable[[Any, BaseException | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A unit that says beforehand what it will ask: a server then answers a whole group in one message.
+
+    It may ask something else, or nothing; it is a promise to nobody.
+    """
+
+    unit: Unit
+    questions: Sequence[Question]
+
+    def __call__(self, draft: Draft) -> Any:
+        return self.unit(draft)
+
 
 HEADS: HotKey = ("heads",)
 #: Beside the changes of a group, for followers: its events in order; the last of them has the number in its `HEADS`.
@@ -82,6 +98,7 @@ class Scribe:
         self._waiting: deque[_Waiting] = deque()
         #: The connection or the memory is worth nothing: read everything back before the next unit runs.
         self._lost = False
+        self._closed = False
         self.hot = HotState(books.load(connection))
         #: Told the changes and `EVENTS` of each group, behind its answers and in the same thread. Told `HEADS` alone
         #: when memory was read back: what was committed without anybody knowing is found in the database.
@@ -113,10 +130,15 @@ class Scribe:
         return [*(partial(done.answer, done.value, done.error) for done in written), *news]
 
     def close(self) -> None:
-        """Release the database; units still waiting are never answered."""
+        """Release the database; units still waiting are never answered, and later ones hear that it is closed."""
+        self._closed = True
         self._connection.close()
 
     def _write(self, batch: list[_Waiting]) -> list[_Done]:
+        if self._closed:
+            # A lost connection is opened anew: without this a late unit would write to books that another owns by now.
+            closed = StoreFailed("the books are closed")
+            return [_Done(waiting.answer, None, closed) for waiting in batch]
         try:
             if self._lost:
                 self._read_back()
@@ -125,23 +147,45 @@ class Scribe:
         except StoreFailed as error:
             # A locked or vanished database refuses everybody alike, and may take seconds to say so: asking again for
             # each of a thousand waiting units would stand still for an hour.
+            self._undo()  # finds out whether the connection itself is gone
             return [_Done(waiting.answer, None, error) for waiting in batch]
         group = _Group(self._connection, self._books, self.hot)
         try:
+            group.ask_ahead(batch)
             done = [group.run(waiting) for waiting in batch]
             heads = group.finish() if group.wrote else None
         except Exception as error:  # noqa: BLE001  a refused row or a bug of ours: the culprit hears of it, alone
-            self._undo()
-            if len(batch) == 1:
-                return [_Done(batch[0].answer, None, error)]
-            return [done for waiting in batch for done in self._write([waiting])]
+            return self._each_alone(batch, error)
         if heads is None:
             self._undo()
             self.hot.publish(group.changes_to_keep())  # what lives in memory only
             return done
-        return self._commit(group, done, heads)
+        try:
+            return self._commit(group, done, heads)
+        except StoreFailed as error:
+            return self._each_alone(batch, error)
+
+    def _each_alone(self, batch: list[_Waiting], error: Exception) -> list[_Done]:
+        """Undo a group that was refused, and run each of its units alone, while there is a database to ask."""
+        self._undo()
+        if isinstance(error, ControlMoved):
+            # Nobody's fault and nobody's failure: what was decided over an older halt is decided anew.
+            self._lost = True
+            return self._write(batch)
+        if len(batch) == 1 or isinstance(error, StoreGone):
+            return [_Done(waiting.answer, None, error) for waiting in batch]
+        done: list[_Done] = []
+        for waiting in batch:
+            gone = done[-1].error if done else None
+            # It went away meanwhile: the others need not each find out for themselves.
+            done += [_Done(waiting.answer, None, gone)] if isinstance(gone, StoreGone) else self._write([waiting])
+        return done
 
     def _commit(self, group: "_Group", done: list[_Done], heads: Heads) -> list[_Done]:
+        """Commit and publish, or find out what became of it.
+
+        Raises: StoreFailed: a server refused the rows; nothing is written
+        """
         try:
             self._connection.commit()
         except CommitUnclear as error:
@@ -179,7 +223,10 @@ class Scribe:
         """
         self._lost = True
         self._connection.reopen()
+        # With the right to write in hands: another owner's commits must not be taken for ours.
+        self._connection.begin()
         self.hot.replace(self._books.load(self._connection))
+        self._connection.rollback()
         self._lost = False
 
 
@@ -193,13 +240,21 @@ class _Group:
         self._fleeting: set[HotKey] = set()
         self._rows = Rows()
         self._layer = Layer()
+        self._half_written = False
+        self._known: Mapping[Question, list[Row]] = {}
         self.changes = self._layer.values
         #: In the order they were numbered.
         self.events: list[Any] = []
         self.wrote = False
 
+    def ask_ahead(self, batch: Sequence[_Waiting]) -> None:
+        """Ask what the units said they will ask."""
+        questions = [one for waiting in batch if isinstance(waiting.unit, Asking) for one in waiting.unit.questions]
+        if questions:
+            self._known = self._connection.find_ahead(questions)
+
     def run(self, waiting: _Waiting) -> _Done:
-        draft = Draft(self._hot, self._layer, self._connection.find, self._flush)
+        draft = Draft(self._hot, self._layer, self._find if self._known else self._connection.find, self._flush)
         try:
             value = waiting.unit(draft)
             # A unit may have nothing to write but something to tell: an incident, a note.
@@ -207,7 +262,9 @@ class _Group:
                 self._books.seal(draft)
         except StoreFailed:
             raise
-        except Exception as error:  # noqa: BLE001  a unit's own failure belongs to its caller, not to the group
+        except Exception as error:  # a unit's own failure belongs to its caller, not to the group
+            if self._half_written:
+                raise  # it asked for the group's rows to be written, and one of them, perhaps another's, was refused
             draft.take_back()
             return _Done(waiting.answer, None, error)
         if draft.rows or draft.changed:
@@ -229,8 +286,14 @@ class _Group:
     def changes_to_keep(self) -> Mapping[HotKey, Any]:
         return {**self.changes, **dict.fromkeys(self._fleeting)}
 
+    def _find(self, query: str, parameters: Sequence[Cell]) -> list[Row]:
+        known = self._known.get((query, tuple(parameters)))
+        return self._connection.find(query, parameters) if known is None else known
+
     def _flush(self) -> None:
         rows = self._rows
+        self._known = {}  # what is written now may be what somebody asks for
+        self._half_written = True
         for table in self._books.tables:
             added = rows.added.pop(table, None)
             if added:
@@ -242,4 +305,7 @@ class _Group:
             changed = rows.changed.pop(table, None)
             if changed:
                 self._connection.change(table, list(changed.values()))
+        for statement in list(rows.forgotten):
+            self._connection.forget(statement, rows.forgotten.pop(statement))
         invariant(not rows, "every row goes to a table that the books know")
+        self._half_written = False

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine, MetaData, create_engine, event
 from sqlalchemy.pool import NullPool
 
-from plimsoll.store.connection import CommitUnclear, StoreFailed
+from plimsoll.store.connection import CommitUnclear, Question, StoreFailed
 from plimsoll.store.draft import Cell, Row
 from plimsoll.store.statements import change_sql, insert_sql, replace_sql
 
@@ -23,12 +23,17 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT_MS = 5_000
 
+#: How a file is opened; a simulation puts a faulty way here.
+Connect = Callable[[str], sqlite3.Connection]
+
 PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
     "PRAGMA wal_autocheckpoint = 4000",
+    # A log that a long reader let grow is cut back to 64 MB once it was worked off.
+    "PRAGMA journal_size_limit = 67108864",
     "PRAGMA cache_size = -65536",
     "PRAGMA temp_store = MEMORY",
 )
@@ -42,7 +47,7 @@ class SqliteWriter:
         path: Path | str,
         metadata: MetaData,
         queries: Mapping[str, str],
-        connect: Callable[[str], sqlite3.Connection] | None = None,
+        connect: Connect | None = None,
     ) -> None:
         self._path = str(path)
         self._queries = queries
@@ -68,11 +73,18 @@ class SqliteWriter:
         with _store_failures(f"write to {table}"):
             self._connection.executemany(self._change[table], rows)
 
+    def forget(self, statement: str, calls: Sequence[Row]) -> None:
+        with _store_failures(f"do {statement}"):
+            self._connection.executemany(self._queries[statement], calls)
+
     def find(self, query: str, parameters: Sequence[Cell]) -> list[Row]:
         try:  # spelled out: this runs for every order and every trade
             return self._connection.execute(self._queries[query], parameters).fetchall()
         except sqlite3.Error as error:
             raise StoreFailed(f"cannot read {query}: {error}") from error
+
+    def find_ahead(self, questions: Sequence[Question]) -> Mapping[Question, list[Row]]:  # noqa: ARG002  the port's
+        return {}  # the database is in this process: asking later costs no more
 
     def commit(self) -> None:
         try:
@@ -82,8 +94,8 @@ class SqliteWriter:
 
     def rollback(self) -> None:
         # A failed statement may have ended the transaction by itself (disk full does); then there is nothing to undo.
-        if self._connection.in_transaction:
-            with _store_failures("roll back"):
+        with _store_failures("roll back"):
+            if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
 
     def reopen(self) -> None:

@@ -93,7 +93,9 @@ BUGS: tuple[Bug, ...] = (
                 "def book_trade(draft: Draft, report: TradeReport, now: datetime, *, fill: bool = True) -> Booking:",
             ),
             Edit(
-                BOOK, "    if order is not None:\n        _fill(", "    if order is not None and fill:\n        _fill("
+                BOOK,
+                "        if order is not None:\n            _fill(",
+                "        if order is not None and fill:\n            _fill(",
             ),
             Edit(
                 PLACE,
@@ -107,7 +109,7 @@ BUGS: tuple[Bug, ...] = (
                 "    def fill(draft: Draft) -> Order:\n"
                 "        from plimsoll.ledger.book_trade import _fill\n\n"
                 "        for report in placed.trades:\n"
-                "            _fill(draft, _as_booked(draft, order), report, now)\n"
+                "            _fill(draft, _as_booked(draft, order), report, report.quantity, now)\n"
                 "        last = _as_booked(draft, order)\n"
                 '        write_order_note(draft, last, "UPDATE", "venue", now)\n'
                 "        return last\n\n"
@@ -162,7 +164,9 @@ BUGS: tuple[Bug, ...] = (
         "I3",
         (
             Edit(
-                BOOK, "    before = trades.find(draft, report)\n", "    before = trades.find(draft, report) and None\n"
+                BOOK,
+                "    if booked and (before",
+                "    booked = ()\n    if booked and (before",
             ),
         ),
         Law(),
@@ -248,7 +252,7 @@ BUGS: tuple[Bug, ...] = (
     _bug(
         "reservation_kept_at_the_end",
         "C16",
-        "I12",
+        "I9 I12",
         (
             Edit(
                 "model/order.py",
@@ -261,7 +265,7 @@ BUGS: tuple[Bug, ...] = (
     _bug(
         "reservation_released_by_the_first_fill",
         "C16",
-        "I12",
+        "I9 I12",
         (
             Edit(
                 "model/order.py",
@@ -298,7 +302,7 @@ BUGS: tuple[Bug, ...] = (
         (
             Edit(
                 BOOK,
-                "    if before.folded_to is None or trade.fold_key > before.folded_to:\n",
+                "    if follows(draft, before, trade.fold_key):\n",
                 "    if before is not None:\n",
             ),
         ),
@@ -355,8 +359,8 @@ BUGS: tuple[Bug, ...] = (
             ),
             Edit(
                 PLACE,
-                "lambda draft: _admit(draft, ports, intent, market))",
-                "lambda draft: _admit(draft, ports, intent, market, judged))",
+                "lambda draft: _admit(draft, ports, intent, market),",
+                "lambda draft: _admit(draft, ports, intent, market, judged),",
             ),
             Edit(
                 PLACE,

@@ -358,6 +358,128 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/pnl": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Profit And Loss
+         * @description Tell what was earned between two days (UTC), both included: realised profit, fees, funding and the like, apart.
+         *
+         *     Without days, the last thirty and today. A line counts in one currency; what is in another has a line of its own.
+         */
+        get: operations["profit_and_loss"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/funds/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Cash Lines
+         * @description List every movement of every asset, newest first; of one kind only, where one is named.
+         */
+        get: operations["list_cash_lines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/breaches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Breaches
+         * @description List limits that were met, newest first.
+         */
+        get: operations["list_breaches"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Notes
+         * @description List who did what, newest first, as the accounts' chains have it.
+         */
+        get: operations["list_notes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Events
+         * @description List what happened, newest first, as far back as it is kept; `GET stream` follows it.
+         */
+        get: operations["list_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Policies
+         * @description List every version of every policy that binds the caller.
+         */
+        get: operations["list_policies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/instruments": {
         parameters: {
             query?: never;
@@ -746,6 +868,214 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reconciliation/{account}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Reconciliation
+         * @description Tell how an account's book stands to its venue; with the caller's own user id, all of his accounts together.
+         */
+        get: operations["get_reconciliation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reconciliation/{account}/sync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sync
+         * @description Compare with the venue now, and tell how it stands.
+         */
+        post: operations["sync"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reconciliation/{account}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Comparisons
+         * @description List what comparisons came to, newest first.
+         */
+        get: operations["list_comparisons"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reconciliation/{account}/breaks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Breaks
+         * @description List differences that wait for a person, the newest found first; with `open_only=false` ended ones, too.
+         */
+        get: operations["list_breaks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reconciliation/{account}/breaks/{break_id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resolve
+         * @description Say what became of a difference; one that is found again comes back as a new one.
+         */
+        post: operations["resolve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reconciliation/{account}/external-orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List External Orders
+         * @description List the orders that wait at the venue and are none of the book's.
+         */
+        get: operations["list_external_orders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reconciliation/{account}/external-orders/{external_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Settle External
+         * @description Say what such an order is; it stays at the venue, and the work-list names it no more.
+         */
+        post: operations["settle_external"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{account}/sync-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Attempts
+         * @description List attempts to hear from an account's venue, newest first; they are kept thirty days.
+         */
+        get: operations["list_attempts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/brokers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Brokers
+         * @description List what can be connected, with what each offers, charges, limits and asks for.
+         */
+        get: operations["list_brokers"];
+        put?: never;
+        /**
+         * Make Broker
+         * @description Add a definition to the catalogue; a slug that was ever given is refused.
+         */
+        post: operations["make_broker"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/brokers/{slug}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace Broker
+         * @description Put another definition in the place of one; no release changes it from then on.
+         */
+        post: operations["replace_broker"];
+        /**
+         * Delete Broker
+         * @description Take a definition out of the list; refused while accounts live by it.
+         */
+        delete: operations["delete_broker"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stream": {
         parameters: {
             query?: never;
@@ -784,6 +1114,59 @@ export interface components {
             guard: components["schemas"]["GuardRow"];
             /** Reconciled */
             reconciled: boolean;
+        };
+        /**
+         * Amount
+         * @description So much of an asset.
+         */
+        Amount: {
+            /** Asset */
+            asset: string;
+            /**
+             * Amount
+             * @example 0.01
+             */
+            amount: string;
+        };
+        /**
+         * AssetType
+         * @description What kind of thing an instrument is; decides price ages, collars and whether coins change hands.
+         * @enum {string}
+         */
+        AssetType: "CRYPTO" | "EQUITY" | "ETF" | "FUTURE" | "PERPETUAL" | "FOREX" | "CFD";
+        /**
+         * AttemptRow
+         * @description An attempt to hear from a venue; kept thirty days.
+         */
+        AttemptRow: {
+            /** Account */
+            account: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Cause
+             * @enum {string}
+             */
+            cause: "SCHEDULED" | "MANUAL" | "PRE_TRADE" | "START";
+            /** Duration Ms */
+            duration_ms: number;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "OK" | "FAILED";
+            /** Error */
+            error: string | null;
+        };
+        /** AttemptsPage */
+        AttemptsPage: {
+            /** Next */
+            next: string | null;
+            /** Items */
+            items: components["schemas"]["AttemptRow"][];
         };
         /**
          * Balance
@@ -878,6 +1261,185 @@ export interface components {
             items: components["schemas"]["BotRow"][];
         };
         /**
+         * BreachRow
+         * @description A limit that was met.
+         */
+        BreachRow: {
+            /** Account */
+            account: string;
+            /** Action */
+            action: string;
+            /** Intent Key */
+            intent_key: string;
+            /** Checks */
+            checks: components["schemas"]["Check"][];
+            /** Observed */
+            observed: {
+                [key: string]: string | boolean | number | null;
+            };
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+        };
+        /**
+         * BreachesPage
+         * @description Limits that were met, newest first.
+         */
+        BreachesPage: {
+            /** Items */
+            items: components["schemas"]["BreachRow"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * BreakRow
+         * @description A difference between book and venue.
+         */
+        BreakRow: {
+            /** Id */
+            id: string;
+            /** Account */
+            account: string;
+            /** Kind */
+            kind: string;
+            /** Subject */
+            subject: string;
+            /** Sentence */
+            sentence: string;
+            /** Proposal */
+            proposal: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "OPEN" | "GONE" | "RESOLVED";
+            /** Seen Count */
+            seen_count: number;
+            /**
+             * First Seen
+             * Format: date-time
+             */
+            first_seen: string;
+            /**
+             * Last Seen
+             * Format: date-time
+             */
+            last_seen: string;
+            /** Resolved By */
+            resolved_by: string | null;
+            /** Resolved At */
+            resolved_at: string | null;
+            /** Resolution */
+            resolution: string | null;
+        };
+        /** BreaksPage */
+        BreaksPage: {
+            /** Next */
+            next: string | null;
+            /** Items */
+            items: components["schemas"]["BreakRow"][];
+        };
+        /**
+         * BrokerDefinition
+         * @description All that a definition says, but its slug.
+         */
+        BrokerDefinition: {
+            /** Name */
+            name: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "paper" | "crypto" | "broker" | "mt5";
+            /** Markets */
+            markets: components["schemas"]["AssetType"][];
+            /** Order Types */
+            order_types: components["schemas"]["OrderType"][];
+            /** Spot */
+            spot: boolean;
+            /** Margin */
+            margin: boolean;
+            /** Futures */
+            futures: boolean;
+            /**
+             * Leverage Min
+             * @default 1
+             * @example 0.01
+             */
+            leverage_min: string | number;
+            /**
+             * Leverage Max
+             * @example 0.01
+             */
+            leverage_max: string | number;
+            /** Maker Fee Ratio */
+            maker_fee_ratio?: (string | number) | null;
+            /** Taker Fee Ratio */
+            taker_fee_ratio?: (string | number) | null;
+            /**
+             * Rate Limits
+             * @default []
+             */
+            rate_limits: components["schemas"]["NewRateLimit"][];
+            /**
+             * Credential Fields
+             * @default []
+             */
+            credential_fields: components["schemas"]["NewCredentialField"][];
+        };
+        /**
+         * BrokerRow
+         * @description What can be connected.
+         */
+        BrokerRow: {
+            /** Slug */
+            slug: string;
+            /** Name */
+            name: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "paper" | "crypto" | "broker" | "mt5";
+            /** Markets */
+            markets: components["schemas"]["AssetType"][];
+            /** Order Types */
+            order_types: components["schemas"]["OrderType"][];
+            /** Spot */
+            spot: boolean;
+            /** Margin */
+            margin: boolean;
+            /** Futures */
+            futures: boolean;
+            /**
+             * Leverage Min
+             * @example 0.01
+             */
+            leverage_min: string;
+            /**
+             * Leverage Max
+             * @example 0.01
+             */
+            leverage_max: string;
+            /** Maker Fee Ratio */
+            maker_fee_ratio: string | null;
+            /** Taker Fee Ratio */
+            taker_fee_ratio: string | null;
+            /** Rate Limits */
+            rate_limits: components["schemas"]["RateLimitRow"][];
+            /** Credential Fields */
+            credential_fields: components["schemas"]["CredentialFieldRow"][];
+            /** Version */
+            version: number;
+        };
+        /** Brokers */
+        Brokers: {
+            /** Items */
+            items: components["schemas"]["BrokerRow"][];
+        };
+        /**
          * Candle
          * @description A bar; the last one may still be open.
          */
@@ -922,6 +1484,52 @@ export interface components {
             source: string;
             /** Items */
             items: components["schemas"]["Candle"][];
+        };
+        /**
+         * CashKind
+         * @description Why an amount moved.
+         * @enum {string}
+         */
+        CashKind: "TRADE" | "FEE" | "FUNDING" | "INTEREST" | "BORROW" | "REPAY" | "DEPOSIT" | "WITHDRAWAL" | "TRANSFER" | "DIVIDEND" | "SPLIT" | "CORRECTION" | "BUST" | "ADL" | "LIQUIDATION" | "SETTLEMENT" | "ADJUSTMENT" | "RESET";
+        /**
+         * CashLineRow
+         * @description A movement of an asset.
+         */
+        CashLineRow: {
+            /** Id */
+            id: string;
+            /** Portfolio */
+            portfolio: string;
+            /** Pocket */
+            pocket: string;
+            /** Asset */
+            asset: string;
+            /** Kind */
+            kind: string;
+            /**
+             * Amount
+             * @example 0.01
+             */
+            amount: string;
+            /** Reference */
+            reference: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Symbol */
+            symbol: string | null;
+        };
+        /**
+         * CashLinesPage
+         * @description Movements, newest first.
+         */
+        CashLinesPage: {
+            /** Items */
+            items: components["schemas"]["CashLineRow"][];
+            /** Next */
+            next: string | null;
         };
         /**
          * ChangePassword
@@ -998,6 +1606,41 @@ export interface components {
             realized_pnl: string;
         };
         /**
+         * ComparisonRow
+         * @description A line of the log: one for each comparison that found another thing than the one before, and one an hour.
+         */
+        ComparisonRow: {
+            /** Account */
+            account: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "EQUAL" | "DIFFERENT" | "UNKNOWN";
+            /** Duration Ms */
+            duration_ms: number;
+            /** Comparisons */
+            comparisons: number;
+            /** Differences */
+            differences: string[];
+            /** Snapshot */
+            snapshot: {
+                [key: string]: string | null;
+            };
+        };
+        /** ComparisonsPage */
+        ComparisonsPage: {
+            /** Next */
+            next: string | null;
+            /** Items */
+            items: components["schemas"]["ComparisonRow"][];
+        };
+        /**
          * Countdown
          * @description A guard will close everything at `deadline`; a person may close now, nobody may cancel it.
          */
@@ -1009,6 +1652,29 @@ export interface components {
             deadline: string;
             /** Seconds Left */
             seconds_left: number;
+        };
+        /**
+         * CredentialFieldRow
+         * @description Something that a broker asks for.
+         */
+        CredentialFieldRow: {
+            /** Name */
+            name: string;
+            /** Label */
+            label: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "text" | "number" | "password" | "multiline";
+            /** Required */
+            required: boolean;
+            /** Secret */
+            secret: boolean;
+            /** Regex */
+            regex: string;
+            /** Help */
+            help: string;
         };
         /**
          * EquityCurve
@@ -1114,6 +1780,37 @@ export interface components {
             };
         };
         /**
+         * EventRow
+         * @description What happened, under its number among all events of the desk.
+         */
+        EventRow: {
+            /** Number */
+            number: number;
+            /** Account */
+            account: string;
+            /** Kind */
+            kind: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Details */
+            details: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * EventsPage
+         * @description What happened, newest first.
+         */
+        EventsPage: {
+            /** Items */
+            items: components["schemas"]["EventRow"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
          * ExecuteTrade
          * @description Trade at the market for a quote value.
          */
@@ -1128,6 +1825,65 @@ export interface components {
             size_usd: string | number;
             /** Portfolio */
             portfolio?: string | null;
+        };
+        /**
+         * ExternalOrderRow
+         * @description An order that waits at the venue and is none of the book's.
+         */
+        ExternalOrderRow: {
+            /** Id */
+            id: string;
+            /** Account */
+            account: string;
+            /** Symbol */
+            symbol: string | null;
+            /** Broker Order Id */
+            broker_order_id: string;
+            /** Client Order Id */
+            client_order_id: string | null;
+            /** Ours */
+            ours: boolean;
+            /**
+             * Side
+             * @enum {string}
+             */
+            side: "BUY" | "SELL";
+            /** Type */
+            type: string;
+            /**
+             * Quantity
+             * @example 0.01
+             */
+            quantity: string;
+            /**
+             * Filled Quantity
+             * @example 0.01
+             */
+            filled_quantity: string;
+            /** Price */
+            price: string | null;
+            /** State */
+            state: string;
+            /**
+             * First Seen
+             * Format: date-time
+             */
+            first_seen: string;
+            /**
+             * Last Seen
+             * Format: date-time
+             */
+            last_seen: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "OPEN" | "ASSIGNED" | "IGNORED";
+        };
+        /** ExternalOrders */
+        ExternalOrders: {
+            /** Items */
+            items: components["schemas"]["ExternalOrderRow"][];
         };
         /**
          * Flatten
@@ -1150,6 +1906,21 @@ export interface components {
             positions: components["schemas"]["Closed"][];
             /** Failures */
             failures: string[];
+        };
+        /**
+         * Flow
+         * @description What was earned (+) or cost (-) beside the trades: `FUNDING`, `INTEREST`, `DIVIDEND`, ...
+         */
+        Flow: {
+            /** Kind */
+            kind: string;
+            /** Asset */
+            asset: string;
+            /**
+             * Amount
+             * @example 0.01
+             */
+            amount: string;
         };
         /**
          * Frame
@@ -1253,6 +2024,8 @@ export interface components {
             uptime_seconds: number;
             /** Reasons */
             reasons: string[];
+            /** Open Breaks */
+            open_breaks: number;
             /** Prices */
             prices: components["schemas"]["PriceSource"][];
         };
@@ -1534,6 +2307,86 @@ export interface components {
             /** Portfolio */
             portfolio?: string | null;
         };
+        /** NewBroker */
+        NewBroker: {
+            /** Name */
+            name: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "paper" | "crypto" | "broker" | "mt5";
+            /** Markets */
+            markets: components["schemas"]["AssetType"][];
+            /** Order Types */
+            order_types: components["schemas"]["OrderType"][];
+            /** Spot */
+            spot: boolean;
+            /** Margin */
+            margin: boolean;
+            /** Futures */
+            futures: boolean;
+            /**
+             * Leverage Min
+             * @default 1
+             * @example 0.01
+             */
+            leverage_min: string | number;
+            /**
+             * Leverage Max
+             * @example 0.01
+             */
+            leverage_max: string | number;
+            /** Maker Fee Ratio */
+            maker_fee_ratio?: (string | number) | null;
+            /** Taker Fee Ratio */
+            taker_fee_ratio?: (string | number) | null;
+            /**
+             * Rate Limits
+             * @default []
+             */
+            rate_limits: components["schemas"]["NewRateLimit"][];
+            /**
+             * Credential Fields
+             * @default []
+             */
+            credential_fields: components["schemas"]["NewCredentialField"][];
+            /** Slug */
+            slug: string;
+        };
+        /** NewCredentialField */
+        NewCredentialField: {
+            /** Name */
+            name: string;
+            /** Label */
+            label: string;
+            /**
+             * Kind
+             * @default text
+             * @enum {string}
+             */
+            kind: "text" | "number" | "password" | "multiline";
+            /**
+             * Required
+             * @default true
+             */
+            required: boolean;
+            /**
+             * Secret
+             * @default false
+             */
+            secret: boolean;
+            /**
+             * Regex
+             * @default .{1,500}
+             */
+            regex: string;
+            /**
+             * Help
+             * @default
+             */
+            help: string;
+        };
         /**
          * NewKey
          * @description A wish for an API key.
@@ -1593,6 +2446,52 @@ export interface components {
             allow_repeat: boolean;
             /** Portfolio */
             portfolio?: string | null;
+        };
+        /** NewRateLimit */
+        NewRateLimit: {
+            /** What */
+            what: string;
+            /** Count */
+            count: number;
+            /** Seconds */
+            seconds: number;
+        };
+        /**
+         * NoteRow
+         * @description Who did what.
+         */
+        NoteRow: {
+            /** Account */
+            account: string;
+            /** Number */
+            number: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Actor */
+            actor: string;
+            /** Entity */
+            entity: string;
+            /** Entity Key */
+            entity_key: string;
+            /** Action */
+            action: string;
+            /** Details */
+            details: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * NotesPage
+         * @description The log, newest first.
+         */
+        NotesPage: {
+            /** Items */
+            items: components["schemas"]["NoteRow"][];
+            /** Next */
+            next: string | null;
         };
         /**
          * OrderRow
@@ -1673,6 +2572,89 @@ export interface components {
             remarks: components["schemas"]["Check"][];
             /** Repeated */
             repeated: boolean;
+        };
+        /**
+         * Pnl
+         * @description What was earned between two days, both included.
+         */
+        Pnl: {
+            /**
+             * First Day
+             * Format: date
+             */
+            first_day: string;
+            /**
+             * Last Day
+             * Format: date
+             */
+            last_day: string;
+            /**
+             * By
+             * @enum {string}
+             */
+            by: "day" | "month" | "portfolio" | "instrument" | "strategy";
+            /** Items */
+            items: components["schemas"]["PnlRow"][];
+        };
+        /**
+         * PnlRow
+         * @description What something earned in one currency; only what it is told by is not null.
+         */
+        PnlRow: {
+            /** Time */
+            time: string | null;
+            /** Portfolio */
+            portfolio: string | null;
+            /** Symbol */
+            symbol: string | null;
+            /** Strategy */
+            strategy: string | null;
+            /** Currency */
+            currency: string;
+            /**
+             * Realized Pnl
+             * @example 0.01
+             */
+            realized_pnl: string;
+            /** Fees */
+            fees: components["schemas"]["Amount"][];
+            /** Flows */
+            flows: components["schemas"]["Flow"][];
+            /** Net Pnl */
+            net_pnl: string | null;
+            /**
+             * Turnover
+             * @example 0.01
+             */
+            turnover: string;
+            /** Trade Count */
+            trade_count: number;
+        };
+        /**
+         * Policies
+         * @description Every version of every policy that binds the caller.
+         */
+        Policies: {
+            /** Items */
+            items: components["schemas"]["PolicyRow"][];
+        };
+        /**
+         * PolicyRow
+         * @description Limits that somebody set, one version of them.
+         */
+        PolicyRow: {
+            /** Scope Type */
+            scope_type: string;
+            /** Version */
+            version: number;
+            /** Limits */
+            limits: {
+                [key: string]: string | null;
+            };
+            /** Made By */
+            made_by: string | null;
+            /** Made At */
+            made_at: string | null;
         };
         /**
          * PortfolioPosition
@@ -2018,6 +3000,43 @@ export interface components {
             items: components["schemas"]["QuoteRow"][];
         };
         /**
+         * RateLimitRow
+         * @description So many requests within so many seconds.
+         */
+        RateLimitRow: {
+            /** What */
+            what: string;
+            /** Count */
+            count: number;
+            /** Seconds */
+            seconds: number;
+        };
+        /**
+         * Reconciliation
+         * @description How the book stands to the venue; of several accounts the worst status, and sums.
+         */
+        Reconciliation: {
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "EQUAL" | "DIFFERENT" | "UNKNOWN";
+            /** Last Sync At */
+            last_sync_at: string | null;
+            /** Total Syncs */
+            total_syncs: number;
+            /** Last Sync Duration Ms */
+            last_sync_duration_ms: number | null;
+            /** Open Positions Count */
+            open_positions_count: number;
+            /** Matched Positions */
+            matched_positions: number;
+            /** Divergences Detected */
+            divergences_detected: number;
+            /** Recent Events */
+            recent_events: components["schemas"]["ComparisonRow"][];
+        };
+        /**
          * RedeemLink
          * @description Prove oneself by the one-time link, and choose a password.
          */
@@ -2026,6 +3045,14 @@ export interface components {
             token: string;
             /** Password */
             password: string;
+        };
+        /**
+         * ResolveBreak
+         * @description Say what became of a difference; one that is still found comes again as a new one.
+         */
+        ResolveBreak: {
+            /** Resolution */
+            resolution: string;
         };
         /**
          * SetHalt
@@ -2045,6 +3072,17 @@ export interface components {
             reason: string;
             /** Account */
             account?: string | null;
+        };
+        /**
+         * SettleExternal
+         * @description Say what an order at the venue is: somebody's here, or nobody's of this desk.
+         */
+        SettleExternal: {
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "ASSIGNED" | "IGNORED";
         };
         /**
          * Side
@@ -2911,6 +3949,203 @@ export interface operations {
             };
         };
     };
+    profit_and_loss: {
+        parameters: {
+            query?: {
+                by?: "day" | "month" | "portfolio" | "instrument" | "strategy";
+                from?: string | null;
+                to?: string | null;
+                portfolio?: string | null;
+                symbol?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pnl"];
+                };
+            };
+            /** @description Refused, or failed: see `code` and `reasons`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_cash_lines: {
+        parameters: {
+            query?: {
+                kind?: components["schemas"]["CashKind"] | null;
+                portfolio?: string | null;
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CashLinesPage"];
+                };
+            };
+            /** @description Refused, or failed: see `code` and `reasons`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_breaches: {
+        parameters: {
+            query?: {
+                account?: string | null;
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BreachesPage"];
+                };
+            };
+            /** @description Refused, or failed: see `code` and `reasons`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_notes: {
+        parameters: {
+            query?: {
+                account?: string | null;
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotesPage"];
+                };
+            };
+            /** @description Refused, or failed: see `code` and `reasons`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_events: {
+        parameters: {
+            query?: {
+                account?: string | null;
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventsPage"];
+                };
+            };
+            /** @description Refused, or failed: see `code` and `reasons`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_policies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policies"];
+                };
+            };
+            /** @description Refused, or failed: see `code` and `reasons`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_instruments: {
         parameters: {
             query?: {
@@ -3549,6 +4784,400 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Strategies"];
                 };
+            };
+            /** @description Refused, or failed: see `code` and `reasons`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_reconciliation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reconciliation"];
+                };
+            };
+            /** @description Refused, or failed: see `code` and `reasons`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sync: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reconciliation"];
+                };
+            };
+            /** @description Refused, or failed: see `code` and `reasons`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_comparisons: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComparisonsPage"];
+                };
+            };
+            /** @description Refused, or failed: see `code` and `reasons`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_breaks: {
+        parameters: {
+            query?: {
+                open_only?: boolean;
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BreaksPage"];
+                };
+            };
+            /** @description Refused, or failed: see `code` and `reasons`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resolve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+                break_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResolveBreak"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BreakRow"];
+                };
+            };
+            /** @description Refused, or failed: see `code` and `reasons`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_external_orders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExternalOrders"];
+                };
+            };
+            /** @description Refused, or failed: see `code` and `reasons`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    settle_external: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+                external_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettleExternal"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExternalOrderRow"];
+                };
+            };
+            /** @description Refused, or failed: see `code` and `reasons`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_attempts: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttemptsPage"];
+                };
+            };
+            /** @description Refused, or failed: see `code` and `reasons`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_brokers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Brokers"];
+                };
+            };
+            /** @description Refused, or failed: see `code` and `reasons`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_broker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBroker"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrokerRow"];
+                };
+            };
+            /** @description Refused, or failed: see `code` and `reasons`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replace_broker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BrokerDefinition"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrokerRow"];
+                };
+            };
+            /** @description Refused, or failed: see `code` and `reasons`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_broker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused, or failed: see `code` and `reasons`. */
             default: {

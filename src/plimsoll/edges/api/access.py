@@ -27,6 +27,7 @@ from starlette.requests import HTTPConnection
 
 from plimsoll.edges.api.problems import Refused
 from plimsoll.edges.api.rates import Budget, Rate, Rates
+from plimsoll.ledger.reading.reader import Own
 from plimsoll.model.ids import Ids
 from plimsoll.people.actor import Actor, Right, Via
 
@@ -90,6 +91,11 @@ class Caller:
     @property
     def estate(self) -> "Estate":
         return self.api.estate
+
+    @property
+    def book(self) -> Own:
+        """What the book has to tell him."""
+        return self.desk.reader.of(self.actor.asker)
 
     @property
     def keeps_keys(self) -> bool:

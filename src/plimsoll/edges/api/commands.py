@@ -33,7 +33,6 @@ from plimsoll.edges.api.find import (
     find_live_order,
     find_position,
     position_id,
-    within_of,
 )
 from plimsoll.edges.api.present import bots as bots_shown
 from plimsoll.edges.api.present import orders as orders_shown
@@ -64,7 +63,7 @@ from plimsoll.edges.api.schemas import (
     SetHalt,
     Stopped,
 )
-from plimsoll.ledger import keys, pages
+from plimsoll.ledger import keys
 from plimsoll.model import ids, money
 from plimsoll.model.account import Portfolio, TradingState
 from plimsoll.model.errors import CommandRefused, Illegal, Refusal
@@ -119,7 +118,7 @@ async def execute(caller: Caller, wish: ExecuteTrade, said_key: str | None) -> R
     above: int = caller.desk.books.hot.get(("id", "trades")) or 0
     given, order = await _place(caller, served, intent, key)
     since = 0 if given.repeated else above
-    fills = await run_in_threadpool(pages.fills_of, caller.desk.reader, order, above=since)
+    fills = await run_in_threadpool(caller.book.orders.fills_of, order, above=since)
     return answer(orders_shown.executed(caller, order, fills), _status(given, order), _named(key))
 
 
@@ -139,7 +138,7 @@ async def cancel(caller: Caller, order_id: str) -> OrderRow:
     """
     order = find_live_order(caller, order_id)
     if order is None:
-        ended = await run_in_threadpool(pages.find_order, caller.desk.reader, within_of(caller), order_id)
+        ended = await run_in_threadpool(caller.book.orders.one, order_id)
         if ended is None:
             raise missing()
         remedy = "nothing is left of it to be taken back"

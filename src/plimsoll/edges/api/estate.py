@@ -30,7 +30,9 @@ class Estate:
         self._of_user: defaultdict[UserId, list[Portfolio]] = defaultdict(list)
         self._of_account: defaultdict[AccountId, set[PortfolioId]] = defaultdict(set)
         for key, value in sorted(desk.books.hot.snapshot().items(), key=lambda item: str(item[0])):
-            if key[0] == keys.PORTFOLIO and value.account_id in desk.accounts:
+            is_served = key[0] == keys.PORTFOLIO and value.account_id in desk.accounts
+            # What was deleted is nobody's to name, and no part of what an account is now.
+            if is_served and value.deleted_at is None:
                 self._of_user[value.user_id].append(value)
                 self._of_account[value.account_id].add(value.id)
         for portfolios in self._of_user.values():

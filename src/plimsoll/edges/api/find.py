@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from plimsoll.edges.api.access import Caller
 from plimsoll.edges.api.problems import Refused, missing, refused_field
 from plimsoll.ledger import keys
+from plimsoll.ledger.instrument_names import instruments_called
 from plimsoll.model.account import Account, Portfolio
 from plimsoll.model.ids import AccountId, InstrumentId, PortfolioId
 from plimsoll.model.instrument import Instrument
@@ -47,14 +48,16 @@ def instruments_of(caller: Caller, served: "ServedAccount") -> list[Instrument]:
 
 
 def instruments_named(caller: Caller, symbol: str) -> frozenset[InstrumentId]:
-    """Give the ids of everything that the caller's accounts trade under a symbol."""
-    mine = {portfolio.account_id: caller.estate.of(portfolio) for portfolio in caller.estate.portfolios(caller.actor)}
-    traded = (instrument for served in mine.values() for instrument in instruments_of(caller, served))
-    return frozenset(instrument.id for instrument in traded if instrument.symbol == symbol)
+    """Give the ids of everything that the caller's accounts trade, or once traded, under a symbol."""
+    hot = caller.desk.books.hot
+    venues: set[str] = {
+        hot.get(keys.account(portfolio.account_id)).broker for portfolio in caller.estate.portfolios(caller.actor)
+    }
+    return frozenset(found for venue in venues for found in instruments_called(hot, venue, symbol))
 
 
 def within_of(caller: Caller, said: str | None = None) -> dict[AccountId, frozenset[PortfolioId]]:
-    """Say what the caller may see of history: accounts, and the portfolios within each; or the one that he names.
+    """Say what the caller may see in memory: accounts, and the portfolios within each; or the one that he names.
 
     Raises: Refused
     """
@@ -62,6 +65,14 @@ def within_of(caller: Caller, said: str | None = None) -> dict[AccountId, frozen
     for portfolio in caller.estate.within(caller.actor, said):
         within[portfolio.account_id] = within.get(portfolio.account_id, frozenset()) | {portfolio.id}
     return within
+
+
+def among_of(caller: Caller, said: str | None) -> list[PortfolioId] | None:
+    """Say to what a question to the book is narrowed: to the portfolio that he names, or not at all.
+
+    Raises: Refused
+    """
+    return None if said is None else [caller.estate.portfolio(caller.actor, said).id]
 
 
 def find_live_order(caller: Caller, uid: str) -> Order | None:

@@ -168,9 +168,11 @@ _CONFLICTS = frozenset(
         "bot_running",
         "bot_name_taken",
         "desk_stopping",
+        "broker_exists",
+        "broker_in_use",
     }
 )
-_MISSING = frozenset({"account_unknown", "portfolio_unknown", "bot_unknown", "key_unknown"})
+_MISSING = frozenset({"account_unknown", "portfolio_unknown", "bot_unknown", "key_unknown", "broker_unknown"})
 _UNAUTHORISED = frozenset({"sign_in_failed", "link_invalid"})
 _FORBIDDEN = frozenset({"right_missing", "session_needed"})
 

@@ -4,7 +4,7 @@ Decimals travel as strings, times as ISO 8601 in UTC, ids as opaque text. Ratios
 *unknown*, never zero. Requests refuse fields that nobody knows.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -21,6 +21,7 @@ from pydantic import (
 
 from plimsoll.model.account import TradingState
 from plimsoll.model.errors import Illegal
+from plimsoll.model.instrument import AssetType
 from plimsoll.model.money import check_digits, decimal_text, parse_decimal
 from plimsoll.model.order import OrderType, Side, TimeInForce
 
@@ -137,6 +138,8 @@ class Health(_Out):
     time: datetime
     uptime_seconds: float
     reasons: list[str]
+    #: Differences between the caller's accounts and their venues that wait for a person.
+    open_breaks: int
     prices: list[PriceSource]
 
 
@@ -499,6 +502,155 @@ class TradesPage(Page):
     items: list[TradeRow]
 
 
+# ------------------------------------------------------------------------------------------------------- history
+
+#: What profit and loss are told by.
+PnlBy = Literal["day", "month", "portfolio", "instrument", "strategy"]
+
+
+class Amount(_Out):
+    """So much of an asset."""
+
+    asset: str
+    amount: Dec
+
+
+class Flow(_Out):
+    """What was earned (+) or cost (-) beside the trades: `FUNDING`, `INTEREST`, `DIVIDEND`, ..."""
+
+    kind: str
+    asset: str
+    amount: Dec
+
+
+class PnlRow(_Out):
+    """What something earned in one currency; only what it is told by is not null."""
+
+    #: A day (2022-01-31) or a month (2022-01), in UTC.
+    time: str | None
+    portfolio: str | None
+    symbol: str | None
+    #: The bot; null also for what people traded by hand.
+    strategy: str | None
+    #: What profit and turnover are counted in.
+    currency: str
+    #: Before fees.
+    realized_pnl: Dec
+    fees: list[Amount]
+    flows: list[Flow]
+    #: Realised less fees plus flows; null where one of them is in another asset.
+    net_pnl: Dec | None
+    turnover: Dec
+    trade_count: int
+
+
+class Pnl(_Out):
+    """What was earned between two days, both included."""
+
+    first_day: date
+    last_day: date
+    by: PnlBy
+    items: list[PnlRow]
+
+
+class CashLineRow(_Out):
+    """A movement of an asset."""
+
+    id: str
+    portfolio: str
+    pocket: str
+    asset: str
+    kind: str
+    amount: Dec
+    reference: str
+    at: datetime
+    #: Which position it belongs to, where it is no trade's.
+    symbol: str | None
+
+
+class CashLinesPage(_Out):
+    """Movements, newest first."""
+
+    items: list[CashLineRow]
+    next: str | None
+
+
+class BreachRow(_Out):
+    """A limit that was met."""
+
+    account: str
+    action: str
+    #: The key of the wish that met it.
+    intent_key: str
+    #: What stood in the way of an order; empty where a guard acted.
+    checks: list[Check]
+    #: The numbers that were looked at.
+    observed: dict[str, str | bool | int | None]
+    at: datetime
+
+
+class BreachesPage(_Out):
+    """Limits that were met, newest first."""
+
+    items: list[BreachRow]
+    next: str | None
+
+
+class NoteRow(_Out):
+    """Who did what."""
+
+    account: str
+    #: Its place in the account's chain.
+    number: int
+    at: datetime
+    actor: str
+    entity: str
+    entity_key: str
+    action: str
+    details: dict[str, str]
+
+
+class NotesPage(_Out):
+    """The log, newest first."""
+
+    items: list[NoteRow]
+    next: str | None
+
+
+class EventRow(_Out):
+    """What happened, under its number among all events of the desk."""
+
+    number: int
+    account: str
+    kind: str
+    at: datetime
+    details: dict[str, str]
+
+
+class EventsPage(_Out):
+    """What happened, newest first."""
+
+    items: list[EventRow]
+    next: str | None
+
+
+class PolicyRow(_Out):
+    """Limits that somebody set, one version of them."""
+
+    scope_type: str
+    version: int
+    #: Limit to value, as text; null lifts it.
+    limits: dict[str, str | None]
+    made_by: str | None
+    made_at: datetime | None
+
+
+class Policies(_Out):
+    """Every version of every policy that binds the caller."""
+
+    items: list[PolicyRow]
+
+
 # --------------------------------------------------------------------------------------------------------- prices
 
 
@@ -685,6 +837,215 @@ class GuardRow(_Out):
 class Guards(_Out):
     items: list[GuardRow]
     history: list[GuardRow]
+
+
+# ------------------------------------------------------------------------------------------------- reconciliation
+
+#: What a comparison came to; `UNKNOWN` where the account did not stand still, and before the first.
+ComparedSaid = Literal["EQUAL", "DIFFERENT", "UNKNOWN"]
+
+
+class ComparisonRow(_Out):
+    """A line of the log: one for each comparison that found another thing than the one before, and one an hour."""
+
+    account: str
+    at: datetime
+    outcome: ComparedSaid
+    duration_ms: int
+    #: How many comparisons the line stands for.
+    comparisons: int
+    #: In sentences.
+    differences: list[str]
+    #: Equity, balances, counts, margin as they were seen; null is unknown.
+    snapshot: dict[str, str | None]
+
+
+class ComparisonsPage(Page):
+    items: list[ComparisonRow]
+
+
+class Reconciliation(_Out):
+    """How the book stands to the venue; of several accounts the worst status, and sums."""
+
+    status: ComparedSaid
+    #: When they were last compared as of one moment; null before the first.
+    last_sync_at: datetime | None
+    #: Since the desk was started.
+    total_syncs: int
+    last_sync_duration_ms: int | None
+    open_positions_count: int
+    #: Those of them that the last comparison found nothing wrong with.
+    matched_positions: int
+    #: Differences that wait for a person.
+    divergences_detected: int
+    #: The newest lines of the log.
+    recent_events: list[ComparisonRow]
+
+
+class BreakRow(_Out):
+    """A difference between book and venue."""
+
+    id: str
+    account: str
+    #: `position`, `balance`, `order`, `terms`, `filled`, `trade`.
+    kind: str
+    subject: str
+    sentence: str
+    proposal: str
+    status: Literal["OPEN", "GONE", "RESOLVED"]
+    #: By how many comparisons.
+    seen_count: int
+    first_seen: datetime
+    last_seen: datetime
+    resolved_by: str | None
+    #: When a person resolved it, or it was not there any more.
+    resolved_at: datetime | None
+    resolution: str | None
+
+
+class BreaksPage(Page):
+    items: list[BreakRow]
+
+
+class ResolveBreak(_In):
+    """Say what became of a difference; one that is still found comes again as a new one."""
+
+    resolution: Words = Field(min_length=1, max_length=500)
+
+
+class ExternalOrderRow(_Out):
+    """An order that waits at the venue and is none of the book's."""
+
+    id: str
+    account: str
+    symbol: str | None
+    broker_order_id: str
+    client_order_id: str | None
+    #: This desk sent it once and has forgotten it.
+    ours: bool
+    side: Literal["BUY", "SELL"]
+    type: str
+    quantity: Dec
+    filled_quantity: Dec
+    price: Dec | None
+    state: str
+    first_seen: datetime
+    last_seen: datetime
+    status: Literal["OPEN", "ASSIGNED", "IGNORED"]
+
+
+class ExternalOrders(_Out):
+    items: list[ExternalOrderRow]
+
+
+class SettleExternal(_In):
+    """Say what an order at the venue is: somebody's here, or nobody's of this desk."""
+
+    status: Literal["ASSIGNED", "IGNORED"]
+
+
+class AttemptRow(_Out):
+    """An attempt to hear from a venue; kept thirty days."""
+
+    account: str
+    at: datetime
+    cause: Literal["SCHEDULED", "MANUAL", "PRE_TRADE", "START"]
+    duration_ms: int
+    outcome: Literal["OK", "FAILED"]
+    error: str | None
+
+
+class AttemptsPage(Page):
+    items: list[AttemptRow]
+
+
+# -------------------------------------------------------------------------------------------------------- brokers
+
+
+class CredentialFieldRow(_Out):
+    """Something that a broker asks for."""
+
+    name: str
+    label: str
+    kind: Literal["text", "number", "password", "multiline"]
+    required: bool
+    #: Encrypted at rest, and never shown again.
+    secret: bool
+    #: What the whole of it must match.
+    regex: str
+    help: str
+
+
+class RateLimitRow(_Out):
+    """So many requests within so many seconds."""
+
+    what: str
+    count: int
+    seconds: int
+
+
+class BrokerRow(_Out):
+    """What can be connected."""
+
+    slug: str
+    name: str
+    kind: Literal["paper", "crypto", "broker", "mt5"]
+    markets: list[AssetType]
+    order_types: list[OrderType]
+    spot: bool
+    margin: bool
+    futures: bool
+    leverage_min: Dec
+    leverage_max: Dec
+    #: Null where it is no ratio of the value, or none that holds for everybody.
+    maker_fee_ratio: Dec | None
+    taker_fee_ratio: Dec | None
+    rate_limits: list[RateLimitRow]
+    credential_fields: list[CredentialFieldRow]
+    #: Counts changes by admins; 0 is as the release brought it.
+    version: int
+
+
+class Brokers(_Out):
+    items: list[BrokerRow]
+
+
+class NewCredentialField(_In):
+    name: str = Field(pattern="^[a-z][a-z0-9_]{0,39}$")
+    label: Words = Field(min_length=1, max_length=60)
+    kind: Literal["text", "number", "password", "multiline"] = "text"
+    required: StrictBool = True
+    secret: StrictBool = False
+    regex: str = Field(default=".{1,500}", max_length=300)
+    help: Words = Field(default="", max_length=300)
+
+
+class NewRateLimit(_In):
+    what: Words = Field(min_length=1, max_length=60)
+    count: int = Field(ge=1, le=10_000_000)
+    seconds: int = Field(ge=1, le=86_400)
+
+
+class BrokerDefinition(_In):
+    """All that a definition says, but its slug."""
+
+    name: Words = Field(min_length=1, max_length=60)
+    kind: Literal["paper", "crypto", "broker", "mt5"]
+    markets: list[AssetType] = Field(max_length=20)
+    order_types: list[OrderType] = Field(max_length=20)
+    spot: StrictBool
+    margin: StrictBool
+    futures: StrictBool
+    leverage_min: DecIn = Decimal(1)
+    leverage_max: DecIn
+    maker_fee_ratio: DecIn | None = None
+    taker_fee_ratio: DecIn | None = None
+    rate_limits: list[NewRateLimit] = Field(default=[], max_length=20)
+    credential_fields: list[NewCredentialField] = Field(default=[], max_length=20)
+
+
+class NewBroker(BrokerDefinition):
+    slug: str = Field(pattern="^[a-z0-9-]{1,60}$")
 
 
 # ----------------------------------------------------------------------------------------------------------- bots

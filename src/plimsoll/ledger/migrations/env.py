@@ -4,5 +4,7 @@ from alembic import context
 
 from plimsoll.ledger.schema import metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+given = context.config.attributes
+# In our schema like every other table, whatever the server's own idea of a first schema is.
+context.configure(connection=given["connection"], target_metadata=metadata, version_table_schema=given["schema"])
 context.run_migrations()

@@ -7,7 +7,7 @@ Deploy:   say what must run before or after it, and what an older release does w
 import sqlalchemy as sa
 from alembic import op
 
-from plimsoll.store.columns import Exact, Utc
+from plimsoll.store.columns import Exact, Utc, Whole, Words
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}

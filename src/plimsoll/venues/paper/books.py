@@ -1,4 +1,5 @@
-"""The paper venue's own books: schema, records, hot state. Nothing here is shared with the desk's database.
+"""The paper venue's own books: schema, records, hot state. Nothing here is shared with the desk's database: a
+file of its own, or on PostgreSQL a schema of its own.
 
 Trades and movements are facts: added once, never changed. Orders, balances, positions and leverages are the current
 state, replaced. What can be counted from those is not stored: an account's cursor and numbers are the highest that its
@@ -8,15 +9,13 @@ Hot state: accounts, balances, positions, leverages, locks, and the orders that 
 with the commit that ended it and is found in the table.
 """
 
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import CheckConstraint, Column, Integer, MetaData, String, Table, create_engine, insert, select
+from sqlalchemy import CheckConstraint, Column, MetaData, Table, insert, select
 
 from plimsoll.model import money
 from plimsoll.model.cash import FUTURES, SPOT
@@ -26,13 +25,18 @@ from plimsoll.model.ids import AccountId, BrokerOrderId, BrokerTradeId, ClientOr
 from plimsoll.model.money import decimal_text
 from plimsoll.model.order import OrderState, OrderTerms, OrderType, Side, TimeInForce
 from plimsoll.model.trade import TradeReport
-from plimsoll.store.columns import Exact, Utc
+from plimsoll.store import making
+from plimsoll.store.columns import Exact, Utc, Whole, Words
 from plimsoll.store.connection import WriterConnection
 from plimsoll.store.draft import Cell, Draft, Row
 from plimsoll.store.hot import HotKey
+from plimsoll.store.place import Place, writer
 from plimsoll.store.scribe import HEADS, Heads, Scribe
-from plimsoll.store.sqlite import SqliteWriter
+from plimsoll.store.sqlite import Connect
 from plimsoll.venues.paper.arithmetic import PaperPosition
+
+if TYPE_CHECKING:
+    from plimsoll.store.lease import Fence
 
 SCHEMA_VERSION = 1
 #: One wallet: what lies in either pocket pays for everything.
@@ -40,96 +44,96 @@ POCKETS = (SPOT, FUTURES)
 
 metadata = MetaData()
 
-meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
+meta = Table("meta", metadata, Column("key", Words, primary_key=True), Column("value", Words, nullable=False))
 heads = Table(
     "heads",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("group_number", Integer, nullable=False),
-    Column("event_number", Integer, nullable=False),
+    Column("id", Whole, primary_key=True),
+    Column("group_number", Whole, nullable=False),
+    Column("event_number", Whole, nullable=False),
 )
 accounts = Table(
     "accounts",
     metadata,
-    Column("account_id", Integer, primary_key=True, autoincrement=False),
-    Column("currency", String, nullable=False),
+    Column("account_id", Whole, primary_key=True, autoincrement=False),
+    Column("currency", Words, nullable=False),
     Column("opened_at", Utc, nullable=False),
 )
 #: Deposits (+) and withdrawals (−).
 movements = Table(
     "movements",
     metadata,
-    Column("account_id", Integer, primary_key=True, autoincrement=False),
-    Column("reference", String, primary_key=True),
-    Column("pocket", String, nullable=False),
-    Column("asset", String, nullable=False),
+    Column("account_id", Whole, primary_key=True, autoincrement=False),
+    Column("reference", Words, primary_key=True),
+    Column("pocket", Words, nullable=False),
+    Column("asset", Words, nullable=False),
     Column("amount", Exact, nullable=False),
     Column("at", Utc, nullable=False),
-    Column("cursor", Integer, nullable=False),
+    Column("cursor", Whole, nullable=False),
 )
 leverages = Table(
     "leverages",
     metadata,
-    Column("account_id", Integer, primary_key=True, autoincrement=False),
-    Column("instrument_id", Integer, primary_key=True, autoincrement=False),
+    Column("account_id", Whole, primary_key=True, autoincrement=False),
+    Column("instrument_id", Whole, primary_key=True, autoincrement=False),
     Column("leverage", Exact, nullable=False),
-    Column("cursor", Integer, nullable=False),
+    Column("cursor", Whole, nullable=False),
 )
 orders = Table(
     "orders",
     metadata,
-    Column("account_id", Integer, primary_key=True, autoincrement=False),
-    Column("client_order_id", String, primary_key=True),
-    Column("number", Integer, nullable=False),
-    Column("instrument_id", Integer, nullable=False),
-    Column("side", String, nullable=False),
-    Column("type", String, nullable=False),
+    Column("account_id", Whole, primary_key=True, autoincrement=False),
+    Column("client_order_id", Words, primary_key=True),
+    Column("number", Whole, nullable=False),
+    Column("instrument_id", Whole, nullable=False),
+    Column("side", Words, nullable=False),
+    Column("type", Words, nullable=False),
     Column("quantity", Exact, nullable=False),
     Column("price", Exact),
     Column("stop_price", Exact),
-    Column("time_in_force", String, nullable=False),
-    Column("reduce_only", Integer, nullable=False),
-    Column("post_only", Integer, nullable=False),
+    Column("time_in_force", Words, nullable=False),
+    Column("reduce_only", Whole, nullable=False),
+    Column("post_only", Whole, nullable=False),
     Column("arrived_at", Utc, nullable=False),
-    Column("state", String, nullable=False),
+    Column("state", Words, nullable=False),
     Column("filled_quantity", Exact, nullable=False),
-    Column("triggered", Integer, nullable=False),
+    Column("triggered", Whole, nullable=False),
     Column("locked", Exact, nullable=False),
-    Column("locked_asset", String, nullable=False),
+    Column("locked_asset", Words, nullable=False),
     Column("updated_at", Utc, nullable=False),
-    Column("reason", String, nullable=False),
-    Column("cursor", Integer, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("cursor", Whole, nullable=False),
 )
 trades = Table(
     "trades",
     metadata,
-    Column("account_id", Integer, primary_key=True, autoincrement=False),
-    Column("sequence", Integer, primary_key=True, autoincrement=False),
-    Column("client_order_id", String, nullable=False),
-    Column("order_number", Integer, nullable=False),
-    Column("instrument_id", Integer, nullable=False),
-    Column("side", String, nullable=False),
+    Column("account_id", Whole, primary_key=True, autoincrement=False),
+    Column("sequence", Whole, primary_key=True, autoincrement=False),
+    Column("client_order_id", Words, nullable=False),
+    Column("order_number", Whole, nullable=False),
+    Column("instrument_id", Whole, nullable=False),
+    Column("side", Words, nullable=False),
     Column("quantity", Exact, nullable=False),
     Column("price", Exact, nullable=False),
     Column("fee", Exact, nullable=False),
-    Column("fee_currency", String, nullable=False),
+    Column("fee_currency", Words, nullable=False),
     Column("exec_time", Utc, nullable=False),
     Column("realized_cash", Exact),
-    Column("cursor", Integer, nullable=False),
+    Column("cursor", Whole, nullable=False),
 )
 balances = Table(
     "balances",
     metadata,
-    Column("account_id", Integer, primary_key=True, autoincrement=False),
-    Column("pocket", String, primary_key=True),
-    Column("asset", String, primary_key=True),
+    Column("account_id", Whole, primary_key=True, autoincrement=False),
+    Column("pocket", Words, primary_key=True),
+    Column("asset", Words, primary_key=True),
     Column("total", Exact, nullable=False),
 )
 positions = Table(
     "positions",
     metadata,
-    Column("account_id", Integer, primary_key=True, autoincrement=False),
-    Column("instrument_id", Integer, primary_key=True, autoincrement=False),
+    Column("account_id", Whole, primary_key=True, autoincrement=False),
+    Column("instrument_id", Whole, primary_key=True, autoincrement=False),
     Column("quantity", Exact, nullable=False),
     Column("cost", Exact, nullable=False),
     CheckConstraint("quantity <> '0' OR cost = '0'", name="flat_costs_nothing"),
@@ -139,14 +143,17 @@ _OPEN_STATES = (OrderState.NEW, OrderState.PARTIALLY_FILLED)
 _ORDER_COLUMNS = ", ".join(column.name for column in orders.columns)
 _TRADE_COLUMNS = ", ".join(column.name for column in trades.columns)
 
-QUERIES: Mapping[str, str] = {
+#: In words that both engines have; where something is given stands a ?.
+_QUERIES: Mapping[str, str] = {
     "heads": "SELECT group_number, event_number FROM heads",
     "accounts": """
-        SELECT account_id, currency, max(
-            coalesce((SELECT max(cursor) FROM orders o WHERE o.account_id = a.account_id), 0),
-            coalesce((SELECT max(cursor) FROM trades t WHERE t.account_id = a.account_id), 0),
-            coalesce((SELECT max(cursor) FROM movements m WHERE m.account_id = a.account_id), 0),
-            coalesce((SELECT max(cursor) FROM leverages l WHERE l.account_id = a.account_id), 0)),
+        SELECT account_id, currency,
+            (SELECT max(cursor) FROM (
+                SELECT 0 AS cursor
+                UNION ALL SELECT max(cursor) FROM orders o WHERE o.account_id = a.account_id
+                UNION ALL SELECT max(cursor) FROM trades t WHERE t.account_id = a.account_id
+                UNION ALL SELECT max(cursor) FROM movements m WHERE m.account_id = a.account_id
+                UNION ALL SELECT max(cursor) FROM leverages l WHERE l.account_id = a.account_id) highest),
             coalesce((SELECT max(number) FROM orders o WHERE o.account_id = a.account_id), 0),
             coalesce((SELECT max(sequence) FROM trades t WHERE t.account_id = a.account_id), 0)
         FROM accounts a ORDER BY account_id""",
@@ -164,6 +171,12 @@ QUERIES: Mapping[str, str] = {
         WHERE account_id = ? AND sequence > ? ORDER BY sequence LIMIT ?""",  # noqa: S608  likewise
     "movement": "SELECT pocket, asset, amount FROM movements WHERE account_id = ? AND reference = ?",
 }
+
+
+def queries(engine: Literal["sqlite", "postgresql"]) -> Mapping[str, str]:
+    """Give the named questions as an engine wants them."""
+    given = "?" if engine == "sqlite" else "%s"
+    return {name: question.replace("?", given) for name, question in _QUERIES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,31 +461,21 @@ def _decimal_or_none(cell: Cell) -> Decimal | None:
     return None if cell is None else Decimal(_text(cell))
 
 
-def create_books(path: Path | str) -> None:
+def create_books(place: Place) -> None:
     """Make the schema where it is missing, whole or not at all.
 
-    Raises: CallHuman when the file was written by a newer Plimsoll
+    Raises: CallHuman when the books were written by a newer Plimsoll
     """
-
-    def connect() -> sqlite3.Connection:
-        # Python's module would commit DDL by itself, statement by statement: our BEGIN makes it one piece.
-        return sqlite3.connect(path, isolation_level=None)
-
-    engine = create_engine("sqlite://", creator=connect)
-    with engine.connect() as connection:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    with making.opening(place), making.changing(place) as connection:
         metadata.create_all(connection)
         found = connection.execute(select(meta.c.value).where(meta.c.key == "schema_version")).scalar()
         if found is None:
             connection.execute(insert(meta).values(key="schema_version", value=str(SCHEMA_VERSION)))
         elif int(found) > SCHEMA_VERSION:
-            connection.rollback()
-            raise CallHuman(f"{path} has schema {found}, this Plimsoll knows {SCHEMA_VERSION}: run the newer Plimsoll")
-        connection.commit()
-    engine.dispose()
+            raise CallHuman(f"{place} has schema {found}, this Plimsoll knows {SCHEMA_VERSION}: run the newer Plimsoll")
 
 
-def open_scribe(path: Path | str, connect: Callable[[str], sqlite3.Connection] | None = None) -> Scribe:
-    """Open the books with a writer of their own, making the file if need be."""
-    create_books(path)
-    return Scribe(SqliteWriter(path, metadata, QUERIES, connect), PaperBooks())
+def open_scribe(place: Place, connect: Connect | None = None, fence: "Fence | None" = None) -> Scribe:
+    """Open the books with a writer of their own, making them if need be."""
+    create_books(place)
+    return Scribe(writer(place, metadata, queries(place.dialect), connect, fence), PaperBooks())

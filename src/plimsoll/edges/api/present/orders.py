@@ -1,20 +1,21 @@
 """Orders, fills, verdicts as they are shown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import orjson
 
 from plimsoll.desk.preview_order import OrderPreview
 from plimsoll.edges.api.access import Caller
-from plimsoll.edges.api.find import instruments_named, within_of
+from plimsoll.edges.api.find import among_of, instruments_named, within_of
 from plimsoll.edges.api.problems import missing
 from plimsoll.edges.api.schemas import Check, OrderRow, OrdersPage, OrderStatus, Preview, TradeRow, TradesPage
-from plimsoll.ledger import keys, pages
-from plimsoll.ledger.pages import Below, Fill
+from plimsoll.ledger import keys
+from plimsoll.ledger.reading.orders import Fill, place_of_order
+from plimsoll.ledger.reading.paging import Below, Page, cursor_text, page_of, parse_cursor
 from plimsoll.model import money
 from plimsoll.model.account import Account, Portfolio
 from plimsoll.model.errors import Refusal
-from plimsoll.model.ids import InstrumentId, PortfolioId
+from plimsoll.model.ids import AccountId, InstrumentId, PortfolioId
 from plimsoll.model.instrument import Instrument
 from plimsoll.model.order import Order
 from plimsoll.risk.gate.verdict import Judged
@@ -98,7 +99,7 @@ def order(caller: Caller, uid: str) -> OrderRow:
 
     Raises: Refused
     """
-    found = pages.find_order(caller.desk.reader, within_of(caller), uid)
+    found = caller.book.orders.one(uid)
     if found is None:
         raise missing()
     return order_row(caller, found)
@@ -111,17 +112,16 @@ def orders_page(
 
     Raises: Illegal for a cursor that is none; Refused
     """
-    below, within = pages.parse_cursor(cursor) if cursor else {}, within_of(caller, portfolio)
+    below = parse_cursor(cursor) if cursor else {}
     named = None if symbol is None else instruments_named(caller, symbol)
     if status == "open":
-        page = _open_orders(caller, within, named, below, limit)
+        page = _open_orders(caller, within_of(caller, portfolio), named, below, limit)
     else:
-        page = pages.order_page(
-            caller.desk.reader,
-            within,
+        page = caller.book.orders.page(
             below=below,
             limit=limit,
             ended_only=status == "closed",
+            among=among_of(caller, portfolio),
             instruments=named,
         )
     return OrdersPage(items=[order_row(caller, one) for one in page.items], next=_next(page.below))
@@ -134,9 +134,9 @@ def trades_page(
 
     Raises: Illegal for a cursor that is none; Refused
     """
-    below, within = pages.parse_cursor(cursor) if cursor else {}, within_of(caller, portfolio)
+    below = parse_cursor(cursor) if cursor else {}
     named = None if symbol is None else instruments_named(caller, symbol)
-    page = pages.fill_page(caller.desk.reader, within, below=below, limit=limit, instruments=named)
+    page = caller.book.orders.fills(below=below, limit=limit, among=among_of(caller, portfolio), instruments=named)
     return TradesPage(items=[fill_row(caller, fill) for fill in page.items], next=_next(page.below))
 
 
@@ -189,8 +189,12 @@ def executed(caller: Caller, order: Order, fills: Sequence[Fill]) -> TradeRow:
 
 
 def _open_orders(
-    caller: Caller, within: pages.Within, named: frozenset[InstrumentId] | None, below: Below, limit: int
-) -> pages.Page[Order]:
+    caller: Caller,
+    within: Mapping[AccountId, frozenset[PortfolioId]],
+    named: frozenset[InstrumentId] | None,
+    below: Below,
+    limit: int,
+) -> Page[Order]:
     # Live orders are in memory, and few; in the table they lie among all that have ended.
     lists = []
     for account_id, portfolios in within.items():
@@ -203,11 +207,11 @@ def _open_orders(
             and (account_id not in below or one.id < below[account_id])
         ]
         lists.append(sorted(mine, key=lambda one: one.id, reverse=True))
-    return pages.page_of(lists, below, limit, at=lambda one: one.placed_at, place=pages.place_of_order)
+    return page_of(lists, below, limit, at=lambda one: one.placed_at, place=place_of_order)
 
 
 def _next(below: Below | None) -> str | None:
-    return None if below is None else pages.cursor_text(below)
+    return None if below is None else cursor_text(below)
 
 
 def _portfolio(caller: Caller, portfolio_id: PortfolioId) -> Portfolio:

@@ -8,7 +8,7 @@ from plimsoll.desk.value_account import book_view
 from plimsoll.edges.api.access import Caller
 from plimsoll.edges.api.schemas import Countdown, GuardRow, Guards, HaltRow, Halts
 from plimsoll.ledger import accounts, guarding, keys
-from plimsoll.ledger.pages import GuardEpisode
+from plimsoll.ledger.reading.watching import GuardEpisode
 from plimsoll.model import money
 from plimsoll.model.account import Account, Halt, Scope, TradingState
 from plimsoll.risk.guards.drawdown import GuardStatus
@@ -64,7 +64,9 @@ def guards(caller: Caller, mine: Sequence["ServedAccount"], episodes: Sequence[G
     """Show the guards of some accounts as they stand, and what they did before."""
     now = caller.desk.clock.now()
     by_number = {served.ports.account_id: served for served in mine}
-    past = [_past_row(caller, by_number[episode.account_id], episode) for episode in episodes]
+    # An account that this desk does not serve any more has a past, too, but no limits to show beside it.
+    served = [(by_number[episode.account_id], episode) for episode in episodes if episode.account_id in by_number]
+    past = [_past_row(caller, account, episode) for account, episode in served]
     return Guards(items=[guard_row(served, now) for served in mine], history=past)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from plimsoll.desk.account_figures import account_figures
 from plimsoll.desk.value_account import book_view
 from plimsoll.edges.api.present.prices import price_source
+from plimsoll.edges.api.present.reconciliation import open_count
 from plimsoll.edges.api.present.safety import guard_row, state_of
 from plimsoll.edges.api.present.worth import load_shown
 from plimsoll.edges.api.schemas import AccountPulse, Health
@@ -26,13 +27,15 @@ def health(desk: "ServedDesk", own: Sequence["ServedAccount"]) -> Health:
     own_numbers = {served.ports.account_id for served in own}
     mine = [reason for served, reason in reasons if served.ports.account_id in own_numbers]
     others = sum(served.ports.account_id not in own_numbers for served, _reason in reasons)
+    worries = [sentence for tell in desk.worries for sentence in tell()]
     return Health(
-        status="degraded" if reasons else "ok",
+        status="degraded" if reasons or worries else "ok",
         version=desk.version,
         time=now,
         uptime_seconds=(now - desk.started_at).total_seconds(),
         # A stranger learns that something is in doubt, and neither whose account it is nor what it holds.
-        reasons=[*mine, *(["an account is in doubt"] if others else [])],
+        reasons=[*mine, *worries, *(["an account is in doubt"] if others else [])],
+        open_breaks=sum(open_count(served) for served in own),
         prices=[price_source(served, now) for served in own],
     )
 

@@ -18,7 +18,6 @@ from plimsoll.edges.api.schemas import (
     PortfolioSummary,
     Positions,
 )
-from plimsoll.ledger import pages
 
 #: What a book can hold; times at the ends of the calendar have no UTC.
 _OLDEST, _NEWEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -67,6 +66,6 @@ def equity_curve(
             raise refused_field(name, when.isoformat(), "give a time between 1970 and 2200")
     served = caller.estate.account(caller.actor, account)
     record = caller.estate.record(served)
-    curve = pages.equity(caller.desk.reader, record.id, since=since, until=until, points=points)
+    curve = caller.book.curve.equity(record.id, since=since, until=until, points=points)
     items = [EquityPoint(at=p.at, equity=p.equity, nav=p.nav, peak=p.peak, drawdown=p.drawdown) for p in curve]
     return answer(EquityCurve(account=record.uid, currency=record.base_currency, items=items))

@@ -24,7 +24,6 @@ from plimsoll.edges.api.schemas import (
     SetHalt,
     Stopped,
 )
-from plimsoll.ledger import pages
 
 router = APIRouter(prefix=API, route_class=StrictRoute, tags=["safety"])
 
@@ -58,8 +57,7 @@ async def flatten(wish: Flatten, closer: Closer) -> Response:
 async def list_guards(caller: Reader) -> Response:
     """Tell what each guard sees now, and what it has seen and done before."""
     served = caller.estate.accounts(caller.actor)
-    numbers = frozenset(one.ports.account_id for one in served)
-    episodes = await run_in_threadpool(pages.guard_episodes, caller.desk.reader, numbers)
+    episodes = await run_in_threadpool(caller.book.watch.guard_episodes)
     return answer(shown.guards(caller, served, episodes))
 
 

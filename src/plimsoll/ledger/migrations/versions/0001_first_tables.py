@@ -9,7 +9,7 @@ What a migration needs it says itself: it must make the same tables in ten years
 import sqlalchemy as sa
 from alembic import op
 
-from plimsoll.store.columns import Exact, Utc
+from plimsoll.store.columns import Exact, Utc, Whole, Words
 
 revision = "0001"
 down_revision = None
@@ -24,35 +24,35 @@ def upgrade() -> None:
     """Create every table of the first release."""
     op.create_table(
         "audit_log",
-        sa.Column("account_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("account_id", Whole, autoincrement=False, nullable=False),
+        sa.Column("seq", Whole, autoincrement=False, nullable=False),
         sa.Column("at", Utc(), nullable=False),
-        sa.Column("actor", sa.String(), nullable=False),
-        sa.Column("entity", sa.String(), nullable=False),
-        sa.Column("entity_key", sa.String(), nullable=False),
-        sa.Column("action", sa.String(), nullable=False),
-        sa.Column("details_json", sa.String(), nullable=False),
-        sa.Column("link", sa.String(), nullable=False),
+        sa.Column("actor", Words, nullable=False),
+        sa.Column("entity", Words, nullable=False),
+        sa.Column("entity_key", Words, nullable=False),
+        sa.Column("action", Words, nullable=False),
+        sa.Column("details_json", Words, nullable=False),
+        sa.Column("link", Words, nullable=False),
         sa.PrimaryKeyConstraint("account_id", "seq", name=op.f("pk_audit_log")),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "events",
-        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("account_id", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("number", Whole, autoincrement=False, nullable=False),
+        sa.Column("account_id", Whole, nullable=False),
+        sa.Column("kind", Words, nullable=False),
         sa.Column("at", Utc(), nullable=False),
-        sa.Column("details_json", sa.String(), nullable=False),
+        sa.Column("details_json", Words, nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_events")),
     )
     op.create_table(
         "halts",
-        sa.Column("scope_type", sa.String(), nullable=False),
-        sa.Column("scope_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("source", sa.String(), nullable=False),
-        sa.Column("state", sa.String(), nullable=False),
-        sa.Column("reason", sa.String(), nullable=False),
-        sa.Column("latched", sa.Integer(), nullable=False),
+        sa.Column("scope_type", Words, nullable=False),
+        sa.Column("scope_id", Whole, autoincrement=False, nullable=False),
+        sa.Column("source", Words, nullable=False),
+        sa.Column("state", Words, nullable=False),
+        sa.Column("reason", Words, nullable=False),
+        sa.Column("latched", Whole, nullable=False),
         sa.Column("since", Utc(), nullable=False),
         sa.CheckConstraint(
             "scope_type IN ('DESK', 'USER', 'ACCOUNT', 'PORTFOLIO', 'STRATEGY')", name=op.f("ck_halts_scope_type")
@@ -63,27 +63,27 @@ def upgrade() -> None:
     )
     op.create_table(
         "heads",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("group_number", sa.Integer(), nullable=False),
-        sa.Column("event_number", sa.Integer(), nullable=False),
+        sa.Column("id", Whole, nullable=False),
+        sa.Column("group_number", Whole, nullable=False),
+        sa.Column("event_number", Whole, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_heads")),
     )
     op.create_table(
         "instruments",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("symbol", sa.String(), nullable=False),
-        sa.Column("venue", sa.String(), nullable=False),
-        sa.Column("asset_type", sa.String(), nullable=False),
-        sa.Column("base", sa.String(), nullable=False),
-        sa.Column("quote", sa.String(), nullable=False),
-        sa.Column("settle", sa.String(), nullable=False),
+        sa.Column("id", Whole, nullable=False),
+        sa.Column("symbol", Words, nullable=False),
+        sa.Column("venue", Words, nullable=False),
+        sa.Column("asset_type", Words, nullable=False),
+        sa.Column("base", Words, nullable=False),
+        sa.Column("quote", Words, nullable=False),
+        sa.Column("settle", Words, nullable=False),
         sa.Column("tick_size", Exact(), nullable=False),
         sa.Column("lot_size", Exact(), nullable=False),
         sa.Column("min_quantity", Exact(), nullable=False),
         sa.Column("min_notional", Exact(), nullable=False),
         sa.Column("multiplier", Exact(), nullable=False),
-        sa.Column("inverse", sa.Integer(), nullable=False),
-        sa.Column("tradable", sa.Integer(), nullable=False),
+        sa.Column("inverse", Whole, nullable=False),
+        sa.Column("tradable", Whole, nullable=False),
         sa.Column("max_leverage", Exact(), nullable=False),
         sa.Column("updated_at", Utc(), nullable=False),
         sa.CheckConstraint(
@@ -95,18 +95,18 @@ def upgrade() -> None:
     )
     op.create_table(
         "meta",
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("value", sa.String(), nullable=False),
+        sa.Column("name", Words, nullable=False),
+        sa.Column("value", Words, nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_meta")),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "risk_policies",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("scope_type", sa.String(), nullable=False),
-        sa.Column("scope_id", sa.Integer(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("config_json", sa.String(), nullable=False),
+        sa.Column("id", Whole, nullable=False),
+        sa.Column("scope_type", Words, nullable=False),
+        sa.Column("scope_id", Whole, nullable=False),
+        sa.Column("version", Whole, nullable=False),
+        sa.Column("config_json", Words, nullable=False),
         sa.CheckConstraint(
             "scope_type IN ('DESK', 'USER', 'ACCOUNT', 'PORTFOLIO', 'STRATEGY')",
             name=op.f("ck_risk_policies_scope_type"),
@@ -118,12 +118,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "users",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("uid", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("role", sa.String(), nullable=False),
-        sa.Column("approved", sa.Integer(), nullable=False),
-        sa.Column("active", sa.Integer(), nullable=False),
+        sa.Column("id", Whole, nullable=False),
+        sa.Column("uid", Words, nullable=False),
+        sa.Column("name", Words, nullable=False),
+        sa.Column("role", Words, nullable=False),
+        sa.Column("approved", Whole, nullable=False),
+        sa.Column("active", Whole, nullable=False),
         sa.CheckConstraint("role IN ('admin', 'trader', 'viewer')", name=op.f("ck_users_role")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.UniqueConstraint("name", name=op.f("uq_users_name")),
@@ -131,15 +131,15 @@ def upgrade() -> None:
     )
     op.create_table(
         "accounts",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("uid", sa.String(), nullable=False),
-        sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("broker", sa.String(), nullable=False),
-        sa.Column("mode", sa.String(), nullable=False),
-        sa.Column("base_currency", sa.String(), nullable=False),
-        sa.Column("price_source", sa.String(), nullable=False),
-        sa.Column("profile", sa.String(), nullable=False),
+        sa.Column("id", Whole, nullable=False),
+        sa.Column("uid", Words, nullable=False),
+        sa.Column("user_id", Whole, nullable=False),
+        sa.Column("name", Words, nullable=False),
+        sa.Column("broker", Words, nullable=False),
+        sa.Column("mode", Words, nullable=False),
+        sa.Column("base_currency", Words, nullable=False),
+        sa.Column("price_source", Words, nullable=False),
+        sa.Column("profile", Words, nullable=False),
         sa.CheckConstraint("mode IN ('LIVE', 'PAPER', 'TESTNET')", name=op.f("ck_accounts_mode")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_accounts_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
@@ -148,8 +148,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "equity_snapshots",
-        sa.Column("account_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("account_id", Whole, autoincrement=False, nullable=False),
+        sa.Column("id", Whole, autoincrement=False, nullable=False),
         sa.Column("at", Utc(), nullable=False),
         sa.Column("equity", Exact(), nullable=False),
         sa.Column("nav", Exact(), nullable=False),
@@ -162,29 +162,29 @@ def upgrade() -> None:
     op.create_index("ix_equity_snapshots_at", "equity_snapshots", ["account_id", "at"], unique=False)
     op.create_table(
         "guard_alerts",
-        sa.Column("account_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("account_id", Whole, autoincrement=False, nullable=False),
+        sa.Column("number", Whole, autoincrement=False, nullable=False),
+        sa.Column("kind", Words, nullable=False),
+        sa.Column("status", Words, nullable=False),
         sa.Column("drawdown", Exact(), nullable=False),
         sa.Column("equity", Exact(), nullable=False),
         sa.Column("threshold", Exact(), nullable=False),
-        sa.Column("action", sa.String(), nullable=False),
+        sa.Column("action", Words, nullable=False),
         sa.Column("opened_at", Utc(), nullable=True),
         sa.Column("deadline", Utc(), nullable=True),
         sa.Column("since", Utc(), nullable=True),
         sa.Column("ended_at", Utc(), nullable=True),
-        sa.Column("closed_count", sa.Integer(), nullable=False),
+        sa.Column("closed_count", Whole, nullable=False),
         sa.Column("loss", Exact(), nullable=False),
-        sa.Column("details_json", sa.String(), nullable=False),
+        sa.Column("details_json", Words, nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_guard_alerts_account_id")),
         sa.PrimaryKeyConstraint("account_id", "number", "kind", name=op.f("pk_guard_alerts")),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "leverages",
-        sa.Column("account_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("instrument_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("account_id", Whole, autoincrement=False, nullable=False),
+        sa.Column("instrument_id", Whole, autoincrement=False, nullable=False),
         sa.Column("leverage", Exact(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_leverages_account_id")),
         sa.ForeignKeyConstraint(["instrument_id"], ["instruments.id"], name=op.f("fk_leverages_instrument_id")),
@@ -193,7 +193,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "nav",
-        sa.Column("account_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("account_id", Whole, autoincrement=False, nullable=False),
         sa.Column("units", Exact(), nullable=False),
         sa.Column("peak", Exact(), nullable=False),
         sa.Column("peak_at", Utc(), nullable=False),
@@ -203,11 +203,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "portfolios",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("uid", sa.String(), nullable=False),
-        sa.Column("account_id", sa.Integer(), nullable=False),
-        sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("id", Whole, nullable=False),
+        sa.Column("uid", Words, nullable=False),
+        sa.Column("account_id", Whole, nullable=False),
+        sa.Column("user_id", Whole, nullable=False),
+        sa.Column("name", Words, nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_portfolios_account_id")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_portfolios_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_portfolios")),
@@ -216,13 +216,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "risk_breaches",
-        sa.Column("account_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("link_seq", sa.Integer(), nullable=False),
-        sa.Column("action", sa.String(), nullable=False),
-        sa.Column("intent_key", sa.String(), nullable=False),
-        sa.Column("details_json", sa.String(), nullable=False),
-        sa.Column("observed_json", sa.String(), nullable=False),
+        sa.Column("account_id", Whole, autoincrement=False, nullable=False),
+        sa.Column("id", Whole, autoincrement=False, nullable=False),
+        sa.Column("link_seq", Whole, nullable=False),
+        sa.Column("action", Words, nullable=False),
+        sa.Column("intent_key", Words, nullable=False),
+        sa.Column("details_json", Words, nullable=False),
+        sa.Column("observed_json", Words, nullable=False),
         sa.Column("at", Utc(), nullable=False),
         sa.CheckConstraint(
             "action IN ('BLOCKED', 'WARNED', 'REDUCED_SIZE', 'CLOSED_POSITION')", name=op.f("ck_risk_breaches_action")
@@ -233,24 +233,24 @@ def upgrade() -> None:
     )
     op.create_table(
         "trade_cursors",
-        sa.Column("account_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("cursor", sa.Integer(), nullable=False),
+        sa.Column("account_id", Whole, autoincrement=False, nullable=False),
+        sa.Column("cursor", Whole, nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_trade_cursors_account_id")),
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_trade_cursors")),
     )
     op.create_table(
         "verdicts",
-        sa.Column("account_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("link_seq", sa.Integer(), nullable=False),
-        sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("intent_key", sa.String(), nullable=False),
-        sa.Column("body_hash", sa.String(), nullable=False),
-        sa.Column("client_order_id", sa.String(), nullable=False),
-        sa.Column("outcome", sa.String(), nullable=False),
-        sa.Column("limits_version", sa.Integer(), nullable=False),
-        sa.Column("input_hash", sa.String(), nullable=False),
-        sa.Column("checks_json", sa.String(), nullable=False),
+        sa.Column("account_id", Whole, autoincrement=False, nullable=False),
+        sa.Column("id", Whole, autoincrement=False, nullable=False),
+        sa.Column("link_seq", Whole, nullable=False),
+        sa.Column("user_id", Whole, nullable=False),
+        sa.Column("intent_key", Words, nullable=False),
+        sa.Column("body_hash", Words, nullable=False),
+        sa.Column("client_order_id", Words, nullable=False),
+        sa.Column("outcome", Words, nullable=False),
+        sa.Column("limits_version", Whole, nullable=False),
+        sa.Column("input_hash", Words, nullable=False),
+        sa.Column("checks_json", Words, nullable=False),
         sa.Column("at", Utc(), nullable=False),
         sa.CheckConstraint("outcome IN ('APPROVED', 'REFUSED')", name=op.f("ck_verdicts_outcome")),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_verdicts_account_id")),
@@ -262,10 +262,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "balances",
-        sa.Column("account_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("portfolio_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("pocket", sa.String(), nullable=False),
-        sa.Column("asset", sa.String(), nullable=False),
+        sa.Column("account_id", Whole, autoincrement=False, nullable=False),
+        sa.Column("portfolio_id", Whole, autoincrement=False, nullable=False),
+        sa.Column("pocket", Words, nullable=False),
+        sa.Column("asset", Words, nullable=False),
         sa.Column("amount", Exact(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_balances_account_id")),
         sa.ForeignKeyConstraint(["portfolio_id"], ["portfolios.id"], name=op.f("fk_balances_portfolio_id")),
@@ -274,14 +274,14 @@ def upgrade() -> None:
     )
     op.create_table(
         "bots",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("portfolio_id", sa.Integer(), nullable=False),
-        sa.Column("instrument_id", sa.Integer(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("strategy", sa.String(), nullable=False),
-        sa.Column("params_json", sa.String(), nullable=False),
-        sa.Column("status", sa.String(), nullable=False),
-        sa.Column("state_json", sa.String(), nullable=False),
+        sa.Column("id", Whole, nullable=False),
+        sa.Column("portfolio_id", Whole, nullable=False),
+        sa.Column("instrument_id", Whole, nullable=False),
+        sa.Column("name", Words, nullable=False),
+        sa.Column("strategy", Words, nullable=False),
+        sa.Column("params_json", Words, nullable=False),
+        sa.Column("status", Words, nullable=False),
+        sa.Column("state_json", Words, nullable=False),
         sa.CheckConstraint("status IN ('RUNNING', 'STOPPED', 'ERROR')", name=op.f("ck_bots_status")),
         sa.ForeignKeyConstraint(["instrument_id"], ["instruments.id"], name=op.f("fk_bots_instrument_id")),
         sa.ForeignKeyConstraint(["portfolio_id"], ["portfolios.id"], name=op.f("fk_bots_portfolio_id")),
@@ -289,15 +289,15 @@ def upgrade() -> None:
     )
     op.create_table(
         "cash_lines",
-        sa.Column("account_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("link_seq", sa.Integer(), nullable=False),
-        sa.Column("portfolio_id", sa.Integer(), nullable=False),
-        sa.Column("pocket", sa.String(), nullable=False),
-        sa.Column("asset", sa.String(), nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("account_id", Whole, autoincrement=False, nullable=False),
+        sa.Column("id", Whole, autoincrement=False, nullable=False),
+        sa.Column("link_seq", Whole, nullable=False),
+        sa.Column("portfolio_id", Whole, nullable=False),
+        sa.Column("pocket", Words, nullable=False),
+        sa.Column("asset", Words, nullable=False),
+        sa.Column("kind", Words, nullable=False),
         sa.Column("amount", Exact(), nullable=False),
-        sa.Column("reference", sa.String(), nullable=False),
+        sa.Column("reference", Words, nullable=False),
         sa.Column("at", Utc(), nullable=False),
         sa.CheckConstraint(
             "kind IN ('TRADE', 'FEE', 'FUNDING', 'INTEREST', 'BORROW', 'REPAY', 'DEPOSIT', 'WITHDRAWAL', 'TRANSFER', "
@@ -320,37 +320,37 @@ def upgrade() -> None:
     )
     op.create_table(
         "orders",
-        sa.Column("account_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("uid", sa.String(), nullable=False),
-        sa.Column("client_order_id", sa.String(), nullable=False),
-        sa.Column("broker_order_id", sa.String(), nullable=True),
-        sa.Column("portfolio_id", sa.Integer(), nullable=False),
-        sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("strategy_id", sa.Integer(), nullable=False),
-        sa.Column("instrument_id", sa.Integer(), nullable=False),
-        sa.Column("intent_key", sa.String(), nullable=False),
-        sa.Column("side", sa.String(), nullable=False),
-        sa.Column("type", sa.String(), nullable=False),
+        sa.Column("account_id", Whole, autoincrement=False, nullable=False),
+        sa.Column("id", Whole, autoincrement=False, nullable=False),
+        sa.Column("uid", Words, nullable=False),
+        sa.Column("client_order_id", Words, nullable=False),
+        sa.Column("broker_order_id", Words, nullable=True),
+        sa.Column("portfolio_id", Whole, nullable=False),
+        sa.Column("user_id", Whole, nullable=False),
+        sa.Column("strategy_id", Whole, nullable=False),
+        sa.Column("instrument_id", Whole, nullable=False),
+        sa.Column("intent_key", Words, nullable=False),
+        sa.Column("side", Words, nullable=False),
+        sa.Column("type", Words, nullable=False),
         sa.Column("requested_quantity", Exact(), nullable=True),
         sa.Column("requested_value", Exact(), nullable=True),
         sa.Column("quantity", Exact(), nullable=False),
         sa.Column("value", Exact(), nullable=False),
-        sa.Column("closes", sa.Integer(), nullable=False),
+        sa.Column("closes", Whole, nullable=False),
         sa.Column("price", Exact(), nullable=True),
         sa.Column("stop_price", Exact(), nullable=True),
-        sa.Column("time_in_force", sa.String(), nullable=False),
-        sa.Column("reduce_only", sa.Integer(), nullable=False),
-        sa.Column("post_only", sa.Integer(), nullable=False),
-        sa.Column("allow_smaller", sa.Integer(), nullable=False),
-        sa.Column("allow_repeat", sa.Integer(), nullable=False),
-        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("time_in_force", Words, nullable=False),
+        sa.Column("reduce_only", Whole, nullable=False),
+        sa.Column("post_only", Whole, nullable=False),
+        sa.Column("allow_smaller", Whole, nullable=False),
+        sa.Column("allow_repeat", Whole, nullable=False),
+        sa.Column("state", Words, nullable=False),
         sa.Column("filled_quantity", Exact(), nullable=False),
         sa.Column("reserved", Exact(), nullable=False),
-        sa.Column("reserved_asset", sa.String(), nullable=False),
-        sa.Column("reason", sa.String(), nullable=False),
-        sa.Column("triggered_by", sa.String(), nullable=False),
-        sa.Column("signal_context", sa.String(), nullable=False),
+        sa.Column("reserved_asset", Words, nullable=False),
+        sa.Column("reason", Words, nullable=False),
+        sa.Column("triggered_by", Words, nullable=False),
+        sa.Column("signal_context", Words, nullable=False),
         sa.Column("made_at", Utc(), nullable=False),
         sa.Column("placed_at", Utc(), nullable=False),
         sa.Column("updated_at", Utc(), nullable=False),
@@ -383,21 +383,21 @@ def upgrade() -> None:
     )
     op.create_table(
         "positions",
-        sa.Column("account_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("portfolio_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("instrument_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("strategy_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("leg", sa.String(), nullable=False),
+        sa.Column("account_id", Whole, autoincrement=False, nullable=False),
+        sa.Column("portfolio_id", Whole, autoincrement=False, nullable=False),
+        sa.Column("instrument_id", Whole, autoincrement=False, nullable=False),
+        sa.Column("strategy_id", Whole, autoincrement=False, nullable=False),
+        sa.Column("leg", Words, nullable=False),
         sa.Column("quantity", Exact(), nullable=False),
         sa.Column("cost", Exact(), nullable=False),
         sa.Column("realized_pnl", Exact(), nullable=False),
-        sa.Column("fees_json", sa.String(), nullable=False),
+        sa.Column("fees_json", Words, nullable=False),
         sa.Column("fee_cost", Exact(), nullable=False),
         sa.Column("opened_at", Utc(), nullable=True),
         sa.Column("folded_time", Utc(), nullable=True),
-        sa.Column("folded_sequence", sa.Integer(), nullable=True),
-        sa.Column("folded_trade_id", sa.String(), nullable=True),
-        sa.Column("folded_revision", sa.Integer(), nullable=True),
+        sa.Column("folded_sequence", Whole, nullable=True),
+        sa.Column("folded_trade_id", Words, nullable=True),
+        sa.Column("folded_revision", Whole, nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_positions_account_id")),
         sa.ForeignKeyConstraint(["instrument_id"], ["instruments.id"], name=op.f("fk_positions_instrument_id")),
         sa.ForeignKeyConstraint(["portfolio_id"], ["portfolios.id"], name=op.f("fk_positions_portfolio_id")),
@@ -408,27 +408,27 @@ def upgrade() -> None:
     )
     op.create_table(
         "trades",
-        sa.Column("account_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("link_seq", sa.Integer(), nullable=False),
-        sa.Column("instrument_id", sa.Integer(), nullable=False),
-        sa.Column("broker_trade_id", sa.String(), nullable=False),
-        sa.Column("revision", sa.Integer(), nullable=False),
-        sa.Column("portfolio_id", sa.Integer(), nullable=False),
-        sa.Column("strategy_id", sa.Integer(), nullable=False),
-        sa.Column("order_id", sa.Integer(), nullable=False),
-        sa.Column("client_order_id", sa.String(), nullable=True),
-        sa.Column("broker_order_id", sa.String(), nullable=True),
-        sa.Column("side", sa.String(), nullable=False),
+        sa.Column("account_id", Whole, autoincrement=False, nullable=False),
+        sa.Column("id", Whole, autoincrement=False, nullable=False),
+        sa.Column("link_seq", Whole, nullable=False),
+        sa.Column("instrument_id", Whole, nullable=False),
+        sa.Column("broker_trade_id", Words, nullable=False),
+        sa.Column("revision", Whole, nullable=False),
+        sa.Column("portfolio_id", Whole, nullable=False),
+        sa.Column("strategy_id", Whole, nullable=False),
+        sa.Column("order_id", Whole, nullable=False),
+        sa.Column("client_order_id", Words, nullable=True),
+        sa.Column("broker_order_id", Words, nullable=True),
+        sa.Column("side", Words, nullable=False),
         sa.Column("quantity", Exact(), nullable=False),
         sa.Column("price", Exact(), nullable=False),
         sa.Column("notional", Exact(), nullable=False),
         sa.Column("fee", Exact(), nullable=False),
-        sa.Column("fee_currency", sa.String(), nullable=False),
+        sa.Column("fee_currency", Words, nullable=False),
         sa.Column("realized_cash", Exact(), nullable=True),
-        sa.Column("triggered_by", sa.String(), nullable=False),
+        sa.Column("triggered_by", Words, nullable=False),
         sa.Column("exec_time", Utc(), nullable=False),
-        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("sequence", Whole, nullable=False),
         sa.CheckConstraint("side IN ('BUY', 'SELL')", name=op.f("ck_trades_side")),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_trades_account_id")),
         sa.ForeignKeyConstraint(["instrument_id"], ["instruments.id"], name=op.f("fk_trades_instrument_id")),
@@ -483,12 +483,25 @@ def downgrade() -> None:
     op.drop_table("halts")
     op.drop_table("events")
     op.drop_table("audit_log")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION refuse_change_of_facts()")
 
 
 def _refuse_changes_of_facts() -> None:
+    postgresql = op.get_bind().dialect.name == "postgresql"
+    if postgresql:
+        op.execute(
+            "CREATE FUNCTION refuse_change_of_facts() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "RAISE EXCEPTION '% holds facts: they are added, never changed or removed', TG_TABLE_NAME; END $$"
+        )
     for table in FACTS:
+        if postgresql:
+            op.execute(
+                f"CREATE TRIGGER tr_{table}_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+                f"FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_facts()"
+            )
+            continue
         refusal = f"RAISE(ABORT, '{table} holds facts: they are added, never changed or removed')"
         for change in ("UPDATE", "DELETE"):
             name = f"tr_{table}_no_{change.lower()}"
-            trigger = f"CREATE TRIGGER {name} BEFORE {change} ON {table} BEGIN SELECT {refusal}; END"
-            op.execute(sa.DDL(trigger).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]  # SQLAlchemy's
+            op.execute(f"CREATE TRIGGER {name} BEFORE {change} ON {table} BEGIN SELECT {refusal}; END")

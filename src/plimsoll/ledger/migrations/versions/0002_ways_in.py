@@ -10,7 +10,7 @@ What a migration needs it says itself, as the first one does.
 import sqlalchemy as sa
 from alembic import op
 
-from plimsoll.store.columns import Utc
+from plimsoll.store.columns import Utc, Whole, Words
 
 revision = "0002"
 down_revision = "0001"
@@ -22,18 +22,18 @@ def upgrade() -> None:
     """Create the four tables."""
     op.create_table(
         "passwords",
-        sa.Column("user_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("hash", sa.String(), nullable=False),
+        sa.Column("user_id", Whole, autoincrement=False, nullable=False),
+        sa.Column("hash", Words, nullable=False),
         sa.Column("changed_at", Utc(), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_passwords_user_id")),
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_passwords")),
     )
     op.create_table(
         "sign_in_links",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("uid", sa.String(), nullable=False),
-        sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("token_hash", sa.String(), nullable=False),
+        sa.Column("id", Whole, nullable=False),
+        sa.Column("uid", Words, nullable=False),
+        sa.Column("user_id", Whole, nullable=False),
+        sa.Column("token_hash", Words, nullable=False),
         sa.Column("created_at", Utc(), nullable=False),
         sa.Column("expires_at", Utc(), nullable=False),
         sa.Column("ended_at", Utc(), nullable=True),
@@ -44,11 +44,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "sessions",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("uid", sa.String(), nullable=False),
-        sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("token_hash", sa.String(), nullable=False),
-        sa.Column("origin", sa.String(), nullable=False),
+        sa.Column("id", Whole, nullable=False),
+        sa.Column("uid", Words, nullable=False),
+        sa.Column("user_id", Whole, nullable=False),
+        sa.Column("token_hash", Words, nullable=False),
+        sa.Column("origin", Words, nullable=False),
         sa.Column("created_at", Utc(), nullable=False),
         sa.Column("last_seen_at", Utc(), nullable=False),
         sa.Column("expires_at", Utc(), nullable=False),
@@ -61,16 +61,16 @@ def upgrade() -> None:
     op.create_index("ix_sessions_origin", "sessions", ["user_id", "origin", "created_at"], unique=False)
     op.create_table(
         "api_keys",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("uid", sa.String(), nullable=False),
-        sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("prefix", sa.String(), nullable=False),
-        sa.Column("token_hash", sa.String(), nullable=False),
-        sa.Column("may_read", sa.Integer(), nullable=False),
-        sa.Column("may_trade", sa.Integer(), nullable=False),
-        sa.Column("may_admin", sa.Integer(), nullable=False),
-        sa.Column("portfolios_json", sa.String(), nullable=True),
+        sa.Column("id", Whole, nullable=False),
+        sa.Column("uid", Words, nullable=False),
+        sa.Column("user_id", Whole, nullable=False),
+        sa.Column("name", Words, nullable=False),
+        sa.Column("prefix", Words, nullable=False),
+        sa.Column("token_hash", Words, nullable=False),
+        sa.Column("may_read", Whole, nullable=False),
+        sa.Column("may_trade", Whole, nullable=False),
+        sa.Column("may_admin", Whole, nullable=False),
+        sa.Column("portfolios_json", Words, nullable=True),
         sa.Column("created_at", Utc(), nullable=False),
         sa.Column("expires_at", Utc(), nullable=False),
         sa.Column("last_used_at", Utc(), nullable=True),

@@ -1,0 +1,123 @@
+"""Who owns a desk's books: which database a data directory belongs to, and the lease of a book on a server.
+
+The lock of the data directory keeps two processes of one folder apart; the lease keeps apart two folders, perhaps on
+two machines, that name the same database. A folder remembers its database: started on another one, by a forgotten
+variable or a mistyped name, it would be an empty desk that knows nothing of what is open.
+"""
+
+import asyncio
+import json
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plimsoll.bootstrap import DataDirectory, DeskIsRunning
+from plimsoll.ledger.database import open_database
+from plimsoll.ledger.outside import note_what_changed
+from plimsoll.model.clock import Clock
+from plimsoll.model.errors import Illegal
+from plimsoll.model.ids import system_chance
+from plimsoll.runtime.logging import logger
+from plimsoll.store.connection import CommitUnclear, OwnershipLost, StoreFailed
+from plimsoll.store.drivers import Driver
+from plimsoll.store.place import PostgresPlace
+
+if TYPE_CHECKING:
+    from plimsoll.store.lease import Lease
+
+log = logger("ownership")
+
+#: What a folder without a server is on.
+_HERE = "SQLite, in the folder itself"
+
+
+def desk_directory(path: Path, address: str, schema: str) -> DataDirectory:
+    """Say where a desk lies, and refuse a database that is not the folder's own.
+
+    Shapes:  `address` is empty for books in the folder itself
+    Refuses: another database than the folder was made with
+    Raises:  Illegal
+    """
+    directory = DataDirectory(path, PostgresPlace(address, schema) if address else None)
+    named = _HERE if directory.server is None else str(directory.server)
+    remembered = _read(directory.home)
+    if remembered is not None and remembered["place"] != named:
+        remedy = f"the desk of {path} is on {remembered['place']}: name that one, or another folder with --data"
+        raise Illegal("database", named, f"{remedy}; where it has moved to this one, remove {directory.home} first")
+    if directory.server is not None and remembered is None and directory.database.exists():
+        remedy = f"the desk of {path} is on {_HERE}: leave out the database, or name another folder with --data"
+        raise Illegal("database", named, remedy)
+    return directory
+
+
+def own(directory: DataDirectory) -> "Lease | None":
+    """Become the owner of books on a server; those in the folder are owned with its lock, which is held.
+
+    Raises: DeskIsRunning, StoreFailed, ForeignDatabase, NewerDatabase
+    """
+    place = directory.server
+    if place is None:
+        return None
+    from plimsoll.store.lease import Holder, LeaseHeld, has_lease, take_lease  # noqa: PLC0415  brings the driver
+
+    # Tables that are there are brought up to date by their owner only, under whose feet nobody may change them.
+    if not has_lease(place):
+        open_database(place)
+    remembered = _read(directory.home)
+    key = f"{system_chance().getrandbits(64):016x}" if remembered is None else remembered["key"]
+    try:
+        lease = take_lease(place, Holder(key, f"{platform.node()}:{directory.path}"))
+    except LeaseHeld as held:
+        raise DeskIsRunning(directory, str(held)) from held
+    if remembered is None:
+        _write(directory.home, {"place": str(place), "key": key})
+    return lease
+
+
+async def keep_the_lease(lease: "Lease", books: Driver, clock: Clock, tell: Callable[[BaseException], None]) -> None:
+    """Show for as long as this loop turns that the owner lives, and take in what others changed meanwhile.
+
+    On the loop, and not in a thread of its own: a desk whose loop hangs protects nobody, and must lose its lease.
+    What if it cannot be renewed? Nothing opens before it is: half of it over, somebody may be about to take it.
+    """
+    from plimsoll.store.lease import SIGNS_OF_LIFE  # noqa: PLC0415  as above
+
+    pause, shown, loop = lease.seconds / SIGNS_OF_LIFE, clock.monotonic(), asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(pause)
+        asked = clock.monotonic()
+        try:
+            moved = await loop.run_in_executor(None, lease.renew)
+            shown = asked
+            if moved:
+                # To be written it must be checked, and the check finds that memory is older than what was changed.
+                await books.write(lambda draft: note_what_changed(draft, clock.now()))
+        except OwnershipLost as lost:
+            tell(lost)
+            return
+        except (StoreFailed, CommitUnclear) as failure:
+            log.warning("lease_not_renewed", failure=str(failure))
+            if clock.monotonic() - shown > lease.seconds / 2:
+                tell(failure)
+
+
+def _write(home: Path, told: dict[str, str]) -> None:
+    fresh = home.with_suffix(".new")
+    with open(fresh, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+        file.write(json.dumps(told) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(home)
+
+
+def _read(home: Path) -> dict[str, str] | None:
+    try:
+        told = json.loads(home.read_text(encoding="utf-8"))
+        return {"place": str(told["place"]), "key": str(told["key"])}
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as broken:
+        remedy = "this file is not one of ours; remove it, if you are certain which database the desk is on"
+        raise Illegal("database", str(home), remedy) from broken
