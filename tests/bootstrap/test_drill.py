@@ -183,5 +183,6 @@ def test_a_keeper_that_was_never_begun_ends_quietly(tmp_path: Path) -> None:
     async def main(clock: VirtualClock) -> None:
         folder = CopyFolder(tmp_path)
         await Keeper(folder, Maker(folder, clock), clock, HOUR).end()
+        assert not folder.copies()
 
     run_virtual(main, start=START)

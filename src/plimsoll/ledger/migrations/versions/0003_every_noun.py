@@ -1,9 +1,10 @@
 """Every noun of the desk: what people set up, what venues say, what each day earned; and signs on every amount.
 
 Revision: 0003, after 0002
-Deploy:   stop the desk, start this release; it brings the tables up to date by itself, at some ten seconds for a
-          million trades on SQLite, where a table that gets a constraint is written anew. Going back drops what only
-          this release knows, and is refused once the chain covers any of it: restore the backup from before instead.
+Deploy:   stop the desk, start this release; it brings the tables up to date by itself. On SQLite a table that gets a
+          constraint is written anew, and days and states are folded once, so a large book may take minutes. Going
+          back drops what only this release knows, and is refused once the chain covers any of it: restore the backup
+          from before instead.
 
 What a migration needs it says itself, as the first one does.
 """
