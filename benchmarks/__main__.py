@@ -15,7 +15,20 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import bars, big_desk, http_load, memory, orders, postgres, recompute, stream, trades, verdicts
+from benchmarks import (
+    bars,
+    big_desk,
+    http_load,
+    imports,
+    memory,
+    moving,
+    orders,
+    postgres,
+    recompute,
+    stream,
+    trades,
+    verdicts,
+)
 from benchmarks.disk import fdatasync_seconds
 from benchmarks.http_load import LoadFigures, median_of
 from benchmarks.http_server import WIDENED
@@ -27,6 +40,8 @@ from tests.builders.postgres import find_programs, running_cluster
 RESULTS = Path(__file__).parent / "RESULTS.md"
 RUNS = 3
 HTTP_CONNECTIONS = 64
+#: A million take the better part of an hour: `python -m benchmarks.moving`.
+MOVED_TRADES = 50_000
 
 
 def main() -> None:
@@ -40,6 +55,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=words.directory, prefix="plimsoll-bench-") as name:
         place = Path(name)
         sections = [_head(), _disk(place), _trades(place), _postgres(), _recompute(place), _big_desk(place)]
+        sections += [_imports(place), _moving(place)]
         sections += [_orders(place), _rest(place)]
         sections += [_http(place), _stream(place), _memory(place, words.minutes)]
     text = "\n".join(sections)
@@ -128,6 +144,36 @@ def _big_desk(directory: Path) -> str:
         "| question | median | p95 |",
         "| --- | ---: | ---: |",
         *(f"| {name} | {median:.1f} ms | **{p95:.1f} ms** |" for name, (median, p95) in figures.questions.items()),
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _imports(directory: Path) -> str:
+    figures = imports.measure(directory)
+    lines = [
+        "## An imported book",
+        "",
+        f"{figures.lines:,} told fills become {figures.rows:,} rows beside the desk: {figures.spool:.1f} s sorted and"
+        f" freed of doubles, **{figures.build:.1f} s** folded, linked and written ({figures.file_mib:,.0f} MiB of"
+        f" scratch, {figures.peak_mib:,.0f} MiB of memory).",
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _moving(directory: Path) -> str:
+    figures = moving.measure(directory / "moving", MOVED_TRADES)
+    lines = [
+        "## Moving house",
+        "",
+        f"{figures.trades:,} trades with their orders ({figures.gigabytes:.2f} GB), each way killed at half its rows.",
+        "",
+        "| way | rows | killed after | found by the second run | moving | comparing | proving | memory |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        *(
+            f"| {name} | {way.rows:,} | {way.killed_after:.0f} s | {way.found:,} | {way.moving:.0f} s |"
+            f" {way.comparing:.0f} s | {way.proving:.0f} s | {way.mebibytes:.0f} MiB |"
+            for name, way in (("SQLite to PostgreSQL", figures.there), ("back", figures.back))
+        ),
     ]
     return "\n".join([*lines, ""])
 

@@ -20,6 +20,8 @@ CALLED_FROM_OUTSIDE = [
     *("run_in_executor", "_write_to_self", "_process_events", "_run_once", "__lt__"),
     *("load_dialect_impl", "process_request", "settings_customise_sources"),
     *("connection_made", "data_received", "connection_lost", "capture_signals"),
+    # By whoever has a notebook: what `plimsoll.Book` offers.
+    *("__getattr__", "tax", "to_pandas", "to_polars"),
 ]
 #: Used by tests alone for now, each with its reason; a name that the product has come to use is told, too.
 AHEAD_OF_USE = {

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from plimsoll.ledger.database import ForeignDatabase, NewerDatabase, create_from_template
-from plimsoll.ledger.glance import glance
-from plimsoll.store.place import SqlitePlace
+from plimsoll.ledger.database import ForeignDatabase, NewerDatabase, OlderDatabase, create_from_template
+from plimsoll.ledger.glance import Unfinished, glance, unfinished
+from plimsoll.store.place import SqlitePlace, reader
 
 
 def test_an_empty_file_holds_no_desk(tmp_path: Path) -> None:
@@ -22,7 +22,21 @@ def test_a_fresh_database_holds_nothing_yet(tmp_path: Path) -> None:
     create_from_template(tmp_path / "desk.db")
     seen = glance(SqlitePlace(tmp_path / "desk.db"))
     assert seen is not None
-    assert (seen.meta, seen.commits, seen.in_a_send, seen.in_a_close, seen.commanded) == ({}, 0, (), False, False)
+    assert (seen.meta, seen.commits) == ({}, 0)
+    assert unfinished(reader(SqlitePlace(tmp_path / "desk.db"))) == Unfinished((), in_a_close=False, commanded=False)
+
+
+def test_a_book_of_an_older_release_is_not_read_as_ours(tmp_path: Path) -> None:
+    """Its tables lack columns: whoever reads is told to start the desk once."""
+    place = SqlitePlace(tmp_path / "desk.db")
+    create_from_template(place.path)
+    with closing(sqlite3.connect(place.path)) as older:
+        older.execute("UPDATE alembic_version SET version_num = '0002'")
+        older.commit()
+    seen = glance(place)
+    assert seen is not None
+    with pytest.raises(OlderDatabase, match="start the desk once"):
+        seen.check_current(place)
 
 
 def test_a_database_of_something_else_is_told_so(tmp_path: Path) -> None:

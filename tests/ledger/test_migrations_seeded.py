@@ -185,6 +185,7 @@ NO_WAY_BACK = {
     ),
     "somebody who was deleted": f"UPDATE users SET deleted_at = {NOON}",
     "an account that was deleted": f"UPDATE accounts SET deleted_at = {NOON}",
+    "a book that was imported": "UPDATE accounts SET broker = 'statement'",
     "an account at rest": "UPDATE accounts SET status = 'paused'",
     "a portfolio that was deleted": f"UPDATE portfolios SET deleted_at = {NOON}",
     "a bot that was deleted": (

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import product
 from typing import Any, get_type_hints
 
@@ -18,6 +18,7 @@ from sqlalchemy import select, true, update
 
 from plimsoll.ledger import schema
 from plimsoll.ledger.database import open_database
+from plimsoll.ledger.lots import Matching
 from plimsoll.ledger.reading import owning
 from plimsoll.ledger.reading.asking import Instruments, Portfolios
 from plimsoll.ledger.reading.earnings import By
@@ -29,6 +30,7 @@ from plimsoll.model.account import Scope
 from plimsoll.model.asker import Asker
 from plimsoll.model.cash import CashKind
 from plimsoll.model.ids import AccountId, InstrumentId
+from plimsoll.model.lots import LotMethod
 from plimsoll.model.order import Order
 from plimsoll.store.place import Place, SqlitePlace, people_reader
 from tests.builders.owners import ADA, DAY, EVE, NOON, Owner, fill
@@ -72,6 +74,9 @@ class World:
             ("by", By): list(By),
             ("since", date): [date.fromisoformat(DAY)],
             ("until", date): [date.fromisoformat(DAY)],
+            ("matching", Matching): [Matching(), Matching(LotMethod.AVERAGE)],
+            ("since", datetime): [NOON],
+            ("until", datetime): [NOON + timedelta(days=1)],
             ("since", datetime | None): [None],
             ("until", datetime | None): [None],
         }

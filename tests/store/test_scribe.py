@@ -15,7 +15,7 @@ from plimsoll.ledger.schema import events, metadata
 from plimsoll.model.event import Event, EventKind
 from plimsoll.model.order import OrderEvent, Side
 from plimsoll.store.connection import CommitUnclear, Question, StoreFailed, WriterConnection
-from plimsoll.store.draft import Cell, Draft, Row
+from plimsoll.store.draft import Brought, Cell, Draft, Row
 from plimsoll.store.place import Place, reader, writer
 from plimsoll.store.scribe import HEADS, Heads, Unit
 from plimsoll.store.sqlite import SqliteWriter
@@ -60,6 +60,9 @@ class Unlucky:
 
     def change(self, table: str, rows: Sequence[Row]) -> None:
         self.writer.change(table, rows)
+
+    def bring(self, piece: Brought) -> None:
+        self.writer.bring(piece)
 
     def find(self, query: str, parameters: Sequence[Cell]) -> list[Row]:
         return self.writer.find(query, parameters)

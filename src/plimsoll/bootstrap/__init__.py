@@ -4,6 +4,7 @@ DIR/desk.db      the book                DIR/paper.db     the paper venue's own 
 DIR/chain.key    key of the chain        DIR/heads.stamp  heads of the chain, outside the database
 DIR/desk.lock    held by the one writer  DIR/desk.sock    the way to it for other commands
 DIR/desk.database  where the book lies instead, when it lies on PostgreSQL
+DIR/imports      books of before on their way into the book: scratch, which the next import makes anew
 
 All of it is for the user whose desk it is: the directory, where we make it, and every file in it, whoever made that.
 """
@@ -24,7 +25,7 @@ from plimsoll.desk.ports import LogNotifier, Notifier, Ports
 from plimsoll.ledger import queries
 from plimsoll.ledger.books import LedgerBooks
 from plimsoll.ledger.database import open_database
-from plimsoll.ledger.glance import Glance, glance
+from plimsoll.ledger.glance import Glance, Unfinished, glance
 from plimsoll.ledger.schema import metadata
 from plimsoll.market.board import PriceBoard
 from plimsoll.model.clock import Clock
@@ -89,6 +90,10 @@ class DataDirectory:
     @property
     def stamp(self) -> Path:
         return self.path / "heads.stamp"
+
+    @property
+    def imports(self) -> Path:
+        return self.path / "imports"
 
     @property
     def lock(self) -> Path:
@@ -189,15 +194,15 @@ def look_at(directory: DataDirectory) -> Glance | None:
     return glance(directory.book)
 
 
-def sends_cut_off(directory: DataDirectory, seen: Glance) -> tuple[str, ...]:
+def sends_cut_off(directory: DataDirectory, left: Unfinished) -> tuple[str, ...]:
     """List the orders that were written and never reached the paper venue, because the process ended in between."""
-    if not seen.in_a_send or not directory.paper_books.exists():
-        return seen.in_a_send
+    if not left.in_a_send or not directory.paper_books.exists():
+        return left.in_a_send
     orders = paper_books_schema.orders.c
-    reached = select(orders.client_order_id).where(orders.client_order_id.in_(seen.in_a_send))
+    reached = select(orders.client_order_id).where(orders.client_order_id.in_(left.in_a_send))
     with reader(directory.venue_book).connect() as connection:
         known = set(connection.execute(reached).scalars())
-    return tuple(name for name in seen.in_a_send if name not in known)
+    return tuple(name for name in left.in_a_send if name not in known)
 
 
 def begin_anew(directory: DataDirectory) -> None:

@@ -31,6 +31,8 @@ log = logger("ownership")
 
 #: What a folder without a server is on.
 _HERE = "SQLite, in the folder itself"
+#: What a folder is on while a desk moves into it; and when all of it was proven, and only names have to be given.
+ARRIVING, ARRIVED = "its way here", "its way here, and proven"
 
 
 def desk_directory(path: Path, address: str, schema: str) -> DataDirectory:
@@ -43,6 +45,8 @@ def desk_directory(path: Path, address: str, schema: str) -> DataDirectory:
     directory = DataDirectory(path, PostgresPlace(address, schema) if address else None)
     named = _HERE if directory.server is None else str(directory.server)
     remembered = _read(directory.home)
+    if remembered is not None and remembered["place"] in (ARRIVING, ARRIVED):
+        raise Illegal("data", str(path), "a desk is moving in here: run its `plimsoll move` again, until it is done")
     if remembered is not None and remembered["place"] != named:
         remedy = f"the desk of {path} is on {remembered['place']}: name that one, or another folder with --data"
         raise Illegal("database", named, f"{remedy}; where it has moved to this one, remove {directory.home} first")
@@ -101,6 +105,28 @@ async def keep_the_lease(lease: "Lease", books: Driver, clock: Clock, tell: Call
             log.warning("lease_not_renewed", failure=str(failure))
             if clock.monotonic() - shown > lease.seconds / 2:
                 tell(failure)
+
+
+def remembered_place(directory: DataDirectory) -> str | None:
+    """Say where a folder believes its books to be; None where it was never told.
+
+    Raises: Illegal for a file that is none of ours
+    """
+    remembered = _read(directory.home)
+    return None if remembered is None else remembered["place"]
+
+
+def is_own_process(directory: DataDirectory, holder: str) -> bool:
+    """Say whether the holder of a lease was a process of this very folder."""
+    remembered = _read(directory.home)
+    return remembered is not None and holder.endswith(f"[{remembered['key']}]")
+
+
+def point_to(directory: DataDirectory, place: str) -> None:
+    """Make a folder believe that its books are somewhere: its desk opens nowhere else from here on."""
+    remembered = _read(directory.home)
+    key = f"{system_chance().getrandbits(64):016x}" if remembered is None else remembered["key"]
+    _write(directory.home, {"place": place, "key": key})
 
 
 def _write(home: Path, told: dict[str, str]) -> None:

@@ -39,6 +39,7 @@ from plimsoll.bootstrap.sources import (
 from plimsoll.bots.host import BotHost
 from plimsoll.bots.replay_plan import PLAN
 from plimsoll.desk.attend import Attendant
+from plimsoll.desk.import_book import ImportingHere
 from plimsoll.desk.keep_catalogue import bring_catalogue
 from plimsoll.desk.open_account import NewAccount, deposit, open_account
 from plimsoll.desk.ports import Doors, LogNotifier, Ports
@@ -130,6 +131,8 @@ class Served:
     failures: "Failures"
     keepers: Sequence["asyncio.Task[None]"]
     lease: "Lease | None"
+    #: The way of imported books into this desk's.
+    importing: ImportingHere
 
     async def start(self) -> None:
         """Bring every account from whatever the last process left to where it may trade, and let prices come."""
@@ -199,7 +202,7 @@ async def open_served(
     Raises: CommandRefused, nothing was written; DeskIsRunning, StoreFailed, ForeignDatabase, NewerDatabase,
             ChainKeyMissing
     """
-    _refuse_another_desk(directory, look_at(directory))
+    refuse_another_desk(directory, look_at(directory))
     lease = own(directory)
     try:
         return await _open(directory, asked, lease, clock=clock, chance=chance, version=version, say=say, wire=wire)
@@ -260,7 +263,8 @@ async def _open(
         events=events,
         accounts=accounts,
     )
-    return Served(desk, books, paper_books, failures, keepers, lease)
+    importing = ImportingHere(books, clock, ids, directory.imports)
+    return Served(desk, books, paper_books, failures, keepers, lease, importing)
 
 
 def _look_at_the_stamp(directory: DataDirectory, engine: Engine, accounts: Iterable[ServedAccount], say: Say) -> None:
@@ -295,7 +299,11 @@ class Failures:
             self.lost.set()
 
 
-def _refuse_another_desk(directory: DataDirectory, seen: Glance | None) -> None:
+def refuse_another_desk(directory: DataDirectory, seen: Glance | None) -> None:
+    """Refuse a folder whose book is a replay's, or gone.
+
+    Raises: CommandRefused
+    """
     if seen is not None and PLAN in seen.meta:
         raise CommandRefused(
             Refusal(
@@ -476,11 +484,16 @@ def _whole_minute(at: datetime) -> str:
     return time_text(at.replace(second=0, microsecond=0))
 
 
+def new_owner(uid: str) -> User:
+    """Draw up whose a new desk is."""
+    return User(OWNER, uid, "owner", "admin", approved=True)
+
+
 async def _write_first_rows(
     parts: _Parts, plan: PricePlan, plans: Mapping[AccountId, PricePlan], instruments: Sequence[Instrument]
 ) -> None:
     hot, uid, now = parts.books.hot, parts.ids.uuid7, parts.clock.now()
-    owner: User = hot.get(keys.user(OWNER)) or User(OWNER, uid(), "owner", "admin", approved=True)
+    owner: User = hot.get(keys.user(OWNER)) or new_owner(uid())
     currency = instruments[0].quote
     taken = {hot.get(keys.account(each)).name for each in plans if each != plan.account_id}
     name = plan.account_name if plan.account_name not in taken else f"{plan.account_name} ({plan.account_id})"

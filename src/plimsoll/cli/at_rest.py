@@ -71,7 +71,7 @@ async def _served(directory: DataDirectory, name: str, words: Message) -> Done:
     try:
         await served.start()
         await _prices(served)
-        return await obey_served(served.desk, name, words, str(words.get("url", "")))
+        return await obey_served(served.desk, served.importing, name, words, str(words.get("url", "")))
     finally:
         await served.stop_taking()
         await served.close()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from plimsoll.bootstrap import DataDirectory
-from plimsoll.cli.look import seen
+from plimsoll.cli.look import current
 from plimsoll.cli.words import print_table
 from plimsoll.ledger.history import Step, Story, find_position, tell_story
 from plimsoll.model.errors import Illegal
@@ -20,7 +20,7 @@ def read_history(directory: DataDirectory, words: Sequence[str]) -> Story:
 
     Raises: NoDesk; Illegal for a position that is not there
     """
-    seen(directory)
+    current(directory)
     engine = reader(directory.book)
     try:
         with engine.connect() as connection:

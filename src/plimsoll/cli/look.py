@@ -24,9 +24,19 @@ def seen(directory: DataDirectory) -> Glance:
     return found
 
 
+def current(directory: DataDirectory) -> Glance:
+    """Look at the desk of a data directory, to read its books by the tables of this release.
+
+    Raises: what `seen` raises, OlderDatabase
+    """
+    found = seen(directory)
+    found.check_current(directory.book)
+    return found
+
+
 def read_status(directory: DataDirectory) -> Status:
     """Read how the desk stands."""
-    seen(directory)
+    current(directory)
     return status(reader(directory.book))
 
 

@@ -14,11 +14,15 @@ import typer
 
 from plimsoll.bootstrap.sources import wanted
 from plimsoll.cli import backups, history, look, stop
+from plimsoll.cli import move as moving
 from plimsoll.cli.commands import LIFTABLE, STOPPING, Done
+from plimsoll.cli.importing import import_app
 from plimsoll.cli.prepare import SYNTHETIC, SYNTHETIC_BARS, ReplayWords, prepare
 from plimsoll.cli.replay import Interrupted, interrupted_line, replay
 from plimsoll.cli.report import show
+from plimsoll.cli.reports import reports_app
 from plimsoll.cli.served_commands import LINK
+from plimsoll.cli.tax import tax_command
 from plimsoll.cli.words import (
     DISTRIBUTION,
     DONE,
@@ -62,6 +66,9 @@ app = typer.Typer(
 )
 user_app = typer.Typer(help="People of the desk.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(user_app, name="user")
+app.add_typer(import_app, name="import")
+app.add_typer(reports_app, name="reports")
+reports_app.command("tax")(tax_command)
 
 
 @app.callback()
@@ -245,6 +252,23 @@ def drill_command(
     settings = read_settings(context, data=data, database=database, backup_to=to)
     drilled = backups.prove_newest(directory_of(settings), settings)
     backups.show_drilled(drilled, json=json)
+
+
+@app.command("move")
+def move_command(  # noqa: PLR0917  typer makes an option of each
+    context: typer.Context,
+    to: Annotated[str, typer.Option("--to", metavar="postgresql://…|DIR", help="Where it goes. `ps` shows it.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Try every row there, and leave nothing.")] = False,
+    anew: Annotated[bool, typer.Option("--anew", help="Throw away what an earlier run has half moved.")] = False,
+    data: DataOption = None,
+    database: DatabaseOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Move a stopped desk to PostgreSQL, back, or to another folder; what is there stays untouched."""
+    settings = read_settings(context, data=data, database=database)
+    moved = moving.move_desk(settings, to, dry_run=dry_run, anew=anew)
+    moving.show_moved(moved, settings, to, dry_run=dry_run, json=json)
+    raise typer.Exit(DONE if moved.fits else NOT_DONE)
 
 
 @app.command("halt")

@@ -17,7 +17,7 @@ from plimsoll.cli.report import Report, report_of
 from plimsoll.cli.screen import Screen
 from plimsoll.cli.words import NOT_DONE, say
 from plimsoll.cli.work import Work, Worked
-from plimsoll.ledger.glance import Glance
+from plimsoll.ledger.glance import Glance, unfinished
 from plimsoll.ledger.stamp import stamp
 from plimsoll.model.clock import SystemClock
 from plimsoll.model.errors import CommandRefused, Refusal
@@ -54,7 +54,7 @@ def replay(directory: DataDirectory, job: Prepared) -> tuple[Report, int] | Inte
         if seen is None and directory.paper_books.exists():
             raise _venue_without_book(directory)
         progress = None if seen is None else progress_of(seen.meta.get(PROGRESS))
-        if seen is not None and _cannot_be_gone_on_with(directory, seen, progress, job):
+        if seen is not None and _cannot_be_gone_on_with(directory, progress, job):
             say("The last run was cut inside a send. Nobody has commanded it since, so it begins anew.")
             begin_anew(directory)
             seen = progress = None
@@ -86,15 +86,15 @@ def replay(directory: DataDirectory, job: Prepared) -> tuple[Report, int] | Inte
         lock.release()
 
 
-def _cannot_be_gone_on_with(directory: DataDirectory, seen: Glance, progress: Progress | None, job: Prepared) -> bool:
+def _cannot_be_gone_on_with(directory: DataDirectory, progress: Progress | None, job: Prepared) -> bool:
     """Say whether going on would end otherwise than without the kill, and nothing is lost by beginning anew.
 
     A guard's close counts as a send: its time is part of the result, and has passed when the bar is shown again.
     """
-    finished = progress is not None and progress.bars >= job.market.bars
-    if finished or seen.commanded:
+    if progress is not None and progress.bars >= job.market.bars:
         return False
-    return seen.in_a_close or bool(sends_cut_off(directory, seen))
+    left = unfinished(reader(directory.database))
+    return not left.commanded and (left.in_a_close or bool(sends_cut_off(directory, left)))
 
 
 def _progress(directory: DataDirectory) -> Progress | None:

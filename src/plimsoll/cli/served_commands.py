@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from plimsoll.bootstrap.served import OWNER
 from plimsoll.cli.commands import ACTOR, Done, flattened, obey
 from plimsoll.cli.door import Message
+from plimsoll.cli.import_door import PREFIX, obey_import
 from plimsoll.cli.words import DONE, NOT_DONE
+from plimsoll.desk.import_book import ImportingHere
 from plimsoll.edges.served import ServedAccount, ServedDesk
 from plimsoll.runtime.logging import logger
 
@@ -22,11 +24,13 @@ LOOK_AGAIN_SECONDS = 0.1
 LINK = "link"
 
 
-async def obey_served(desk: ServedDesk, name: str, words: Message, url: str) -> Done:
+async def obey_served(desk: ServedDesk, importing: ImportingHere, name: str, words: Message, url: str) -> Done:
     """Do what a command says, account by account; the answer joins what each of them answers.
 
-    Shapes: `url` is where the desk is served, or will be
+    Shapes: `url` is where the desk is served, or will be; imported books are the desk's, and of none of these accounts
     """
+    if name.startswith(PREFIX):
+        return await obey_import(importing, name, words)
     if name == LINK:
         return Done(DONE, {"url": sign_in_url(url, await desk.people.new_link(OWNER, ACTOR))})
     # All at once: an account whose market is silent must not hold up the stop of the others.

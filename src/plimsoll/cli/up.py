@@ -270,7 +270,7 @@ async def _door(directory: DataDirectory, served: Served, url: str) -> AsyncIter
 
 async def _answer(served: Served, command: Command, url: str) -> None:
     try:
-        done = await obey_served(served.desk, command.name, command.words, url)
+        done = await obey_served(served.desk, served.importing, command.name, command.words, url)
     except Exception as bug:
         log.exception("command_failed", command=command.name)
         done = Done(1, {"error": f"the desk failed at it: {bug!r}"})

@@ -127,9 +127,10 @@ def plain(value: object) -> object:
 def print_json(answer: object) -> None:
     """Write the answer as JSON, whole, and nothing beside it."""
     text = json.dumps(plain(answer), indent=2, ensure_ascii=False)
-    # The same value for a machine, and nothing that a terminal obeys; the line breaks left are those between fields.
-    spelt = (sign if sign.isprintable() or sign == "\n" else json.dumps(sign)[1:-1] for sign in text)
-    sys.stdout.write("".join(spelt) + "\n")
+    if not text.replace("\n", "").isprintable():
+        # The same value for a machine, and nothing that a terminal obeys; the line breaks left are between fields.
+        text = "".join(sign if sign.isprintable() or sign == "\n" else json.dumps(sign)[1:-1] for sign in text)
+    sys.stdout.write(text + "\n")
 
 
 def say(line: str) -> None:

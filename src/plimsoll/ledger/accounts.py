@@ -20,6 +20,11 @@ from plimsoll.store.hot import HotKey, Memory
 #: Every account has a portfolio of this name; what belongs to nobody goes there.
 MAIN = "main"
 
+#: What an imported book is kept at instead of a broker: nobody trades on it.
+STATEMENT = "statement"
+#: Accounts, portfolios and instruments that imports make are numbered behind this; a desk counts its own from 1.
+IMPORTED_BEHIND = 1_000_000
+
 
 def user_from_row(row: Row) -> User:
     """Read a user back."""

@@ -23,6 +23,7 @@ from plimsoll.ledger import (
     tiers,
     venue_positions,
 )
+from plimsoll.ledger.accounts import IMPORTED_BEHIND, STATEMENT
 from plimsoll.ledger.keys import ChainHead
 from plimsoll.ledger.queries import NUMBERED, NUMBERED_BY_DESK
 from plimsoll.ledger.schema import WRITE_ORDER
@@ -76,9 +77,13 @@ def _load_people_and_things(hot: Hot, connection: WriterConnection) -> None:
         hot[keys.portfolio(portfolio.id)] = portfolio
         if portfolio.name == accounts.MAIN:
             hot[keys.main_portfolio(portfolio.account_id)] = portfolio.id
+        if portfolio.deleted_at is None and hot[keys.account(portfolio.account_id)].broker == STATEMENT:
+            hot[keys.imported(portfolio.user_id, portfolio.id)] = portfolio
     for row in connection.find("all_instruments", ()):
         instrument = accounts.instrument_from_row(row)
         hot.update(dict.fromkeys(accounts.instrument_keys(instrument), instrument))
+        if instrument.id > IMPORTED_BEHIND:
+            hot[keys.told_of(instrument.symbol, instrument.id)] = instrument
         hot[keys.metadata_at(instrument.id)] = parse_time(str(row[15]))
     for row in connection.find("all_bots", ()):
         bot = bots.from_row(row)
@@ -165,7 +170,12 @@ def _load_risk(hot: Hot, connection: WriterConnection) -> None:
 
 
 def _load_counters(hot: Hot, connection: WriterConnection) -> None:
-    account_ids = [int(row[0] or 0) for row in connection.find("all_accounts", ())]
+    every = [accounts.account_from_row(row) for row in connection.find("all_accounts", ())]
+    # The rows of what was brought along are numbered, and linked, by themselves: nothing goes on behind them.
+    account_ids = [account.id for account in every if account.broker != STATEMENT]
+    for table in ("accounts", "portfolios", "instruments"):
+        numbers = (int(row[0] or 0) for row in connection.find(f"all_{table}", ()))
+        hot[("id", table)] = max([IMPORTED_BEHIND, *numbers])
     for table in NUMBERED:
         largest = [connection.find(f"max_{table}_id", (account_id,))[0][0] for account_id in account_ids]
         hot[("id", table)] = max((int(number) for number in largest if number is not None), default=0)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: Every version of the tables, oldest first.
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 HEAD = REVISIONS[-1]
 #: Those that kept neither days nor the states of orders.
 _WITHOUT_FOLDS = ("0001", "0002")
@@ -49,6 +49,13 @@ class NewerDatabase(PlimsollError):
     def __init__(self, place: Place | Path, version: str) -> None:
         super().__init__(f"{place} has version {version}, this release knows up to {HEAD}. {type(self).__doc__}")
         self.version = version
+
+
+class OlderDatabase(PlimsollError):
+    """An older release wrote it, and its tables are not brought up to date yet: start the desk once (`plimsoll up`)."""
+
+    def __init__(self, place: Place | Path, version: str) -> None:
+        super().__init__(f"{place} has version {version}, this release reads {HEAD}. {type(self).__doc__}")
 
 
 class ForeignDatabase(PlimsollError):

@@ -5,6 +5,8 @@ revisions, entries, cash summed per movement (a trade together with its correcti
 balances. Outside, because arrival decides them: row ids, times of ours, verdicts, reservations, the numbering of links
 and events, and the state of an order whose fills were revised: an order that was filled stays so when a fill is taken
 back, one that heard of the bust first never was.
+Of imported books, what is shown counts: makings that were cut off or replaced are outside, and so is what only they
+knew; a strategy that traded before counts by its name.
 """
 
 import hashlib
@@ -12,9 +14,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
-from sqlalchemy import Connection, Engine, Table
+from sqlalchemy import Connection, Engine, Table, select
 
 from plimsoll.ledger import schema
+from plimsoll.ledger.accounts import IMPORTED_BEHIND
+from plimsoll.ledger.imported_accounts import hidden_accounts, imported_accounts
 from plimsoll.ledger.log import json_text
 from plimsoll.model import money
 from plimsoll.model.cash import CashKind
@@ -67,31 +71,28 @@ def digest_of(connection: Connection) -> str:
 def canonical(connection: Connection) -> dict[str, list[str]]:
     """Write the books down so that equal books are equal text: a sorted list of lines for each noun."""
     names = _Names(connection)
-    trades = _Trades(_rows(connection, schema.trades))
+
+    def facts(table: Table) -> Iterator[Named]:
+        return (names.told(row) for row in _rows(connection, table) if row["account_id"] not in names.hidden)
+
+    trades = _Trades(facts(schema.trades))
     said = {
         "instruments": [_line(names.instrument[row["id"]], row, _INSTRUMENT) for row in names.instruments],
         "accounts": [_line(names.account[row["id"]], row, _ACCOUNT) for row in names.accounts],
-        "orders": [
-            _line(names.where(row), trades.without_doubtful_state(row), _ORDER)
-            for row in _rows(connection, schema.orders)
-        ],
+        "orders": [_line(names.where(row), trades.without_doubtful_state(row), _ORDER) for row in facts(schema.orders)],
         "trades": [
             _line((*names.where(home), home["strategy_id"], home["triggered_by"], names.order_of(home)), row, _TRADE)
             for row, home in trades.with_homes()
         ],
-        "entries": [_line(_place_of(names, row), row, _ENTRY) for row in _rows(connection, schema.position_entries)],
+        "entries": [_line(_place_of(names, row), row, _ENTRY) for row in facts(schema.position_entries)],
         "positions": [
-            _line(names.where(row), row, _POSITION)
-            for row in _rows(connection, schema.positions)
-            if not _is(row, _BLANK)
+            _line(names.where(row), row, _POSITION) for row in facts(schema.positions) if not _is(row, _BLANK)
         ],
-        "days": [
-            _line(names.where(row), row, _DAY) for row in _rows(connection, schema.pnl_days) if not _is(row, _BLANK_DAY)
-        ],
-        "cash": _cash(names, trades, _rows(connection, schema.cash_lines)),
+        "days": [_line(names.where(row), row, _DAY) for row in facts(schema.pnl_days) if not _is(row, _BLANK_DAY)],
+        "cash": _cash(names, trades, facts(schema.cash_lines)),
         "balances": [
             _line(names.portfolio[row["portfolio_id"]], row, _BALANCE)
-            for row in _rows(connection, schema.balances)
+            for row in facts(schema.balances)
             if row["amount"] != "0"  # a balance that came back to nothing is none
         ],
     }
@@ -147,6 +148,13 @@ def _references(line: Named) -> Iterator[str]:
             yield reference[:place]
 
 
+def _held(connection: Connection) -> set[Cell]:
+    """Name the instruments of which anybody who is shown has, or had, a position."""
+    positions = schema.positions.c
+    asked = select(positions.instrument_id).where(positions.account_id.not_in(hidden_accounts())).distinct()
+    return set(connection.execute(asked).scalars())
+
+
 class _Trades:
     """All reports of trades, and what belongs together: the revisions of each, and its lines."""
 
@@ -185,16 +193,28 @@ class _Names:
     """What stands for a row id: the name that a person would say."""
 
     def __init__(self, connection: Connection) -> None:
+        self.imported = frozenset(connection.execute(imported_accounts()).scalars())
+        #: Imported books that nobody is shown.
+        self.hidden = frozenset(connection.execute(hidden_accounts()).scalars())
+        self._strategies = {row["id"]: str(row["name"]) for row in _rows(connection, schema.strategies)}
         users = {row["id"]: row["name"] for row in _rows(connection, schema.users)}
-        self.accounts = list(_rows(connection, schema.accounts))
+        self.accounts = [row for row in _rows(connection, schema.accounts) if row["id"] not in self.hidden]
         self.account = {row["id"]: (users[row["user_id"]], row["name"]) for row in self.accounts}
-        portfolios = _rows(connection, schema.portfolios)
+        portfolios = (row for row in _rows(connection, schema.portfolios) if row["account_id"] not in self.hidden)
         self.portfolio = {row["id"]: (*self.account[row["account_id"]], row["name"]) for row in portfolios}
-        self.instruments = list(_rows(connection, schema.instruments))
-        self.instrument = {row["id"]: (row["venue"], row["symbol"]) for row in self.instruments}
+        every = list(_rows(connection, schema.instruments))
+        self.instrument = {row["id"]: (row["venue"], row["symbol"]) for row in every}
+        held = _held(connection)
+        self.instruments = [row for row in every if int(row["id"] or 0) <= IMPORTED_BEHIND or row["id"] in held]
         self._orders = {
             (row["account_id"], row["id"]): row["client_order_id"] for row in _rows(connection, schema.orders)
         }
+
+    def told(self, row: Named) -> Named:
+        """Name the strategy of an imported row: its number is as it came."""
+        if row["account_id"] not in self.imported or not row.get("strategy_id"):
+            return row
+        return {**row, "strategy_id": self._strategies[row["strategy_id"]]}
 
     def where(self, row: Named) -> tuple[Cell, ...]:
         """Name the portfolio and the instrument of a row."""

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, func, inspect, select, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from plimsoll.ledger import schema
-from plimsoll.ledger.database import REVISIONS, ForeignDatabase, NewerDatabase
+from plimsoll.ledger.database import HEAD, REVISIONS, ForeignDatabase, NewerDatabase, OlderDatabase
 from plimsoll.model.event import EventKind
 from plimsoll.model.order import OrderState
 from plimsoll.risk.guards.drawdown import GuardStatus
@@ -26,9 +26,25 @@ class Glance:
 
     #: Named facts about the desk itself.
     meta: dict[str, str]
+    #: Of its tables.
+    version: str
     #: Commits so far.
     commits: int
-    #: Client ids of orders that were written and whose answer never came: the process ended inside a send.
+
+    def check_current(self, place: Place) -> None:
+        """Refuse to read books by tables that they do not have yet.
+
+        Raises: OlderDatabase
+        """
+        if self.version != HEAD:
+            raise OlderDatabase(place, self.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What a process left half-done when it ended; to find it the whole log is read."""
+
+    #: Client ids of orders that were written and whose answer never came: it ended inside a send.
     in_a_send: tuple[str, ...]
     #: A guard had decided to close, and was not done with it.
     in_a_close: bool
@@ -65,28 +81,37 @@ def glance(place: Place) -> Glance | None:
             version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
             if version not in REVISIONS:
                 raise NewerDatabase(place, str(version))
-            return _glance(connection)
+            return _glance(connection, str(version))
     except DatabaseError as error:
         if schema_name is not None and isinstance(error, OperationalError):
             raise StoreFailed(f"cannot look at {place}: {' '.join(str(error.orig).split())}") from error
         raise ForeignDatabase(place) from error
 
 
-def _glance(connection: Connection) -> Glance:
-    meta, orders, log = schema.meta.c, schema.orders.c, schema.audit_log.c
+def _glance(connection: Connection, version: str) -> Glance:
+    meta = schema.meta.c
+    return Glance(
+        meta={str(name): str(value) for name, value in connection.execute(select(meta.name, meta.value))},
+        version=version,
+        commits=connection.execute(select(schema.heads.c.group_number)).scalar() or 0,
+    )
+
+
+def unfinished(engine: Engine) -> Unfinished:
+    """Find what the last process left half-done."""
+    orders, log = schema.orders.c, schema.audit_log.c
     # Orders that may have been sent.
     pending = select(orders.client_order_id).where(orders.state == OrderState.PENDING)
     # A guard's episode between its decision to close and the proof that all is flat.
     closing = select(func.count()).where(schema.guard_alerts.c.status == GuardStatus.CLOSING)
     # A person's halts, flattens and lifts; the account and its first money are part of every replay.
     by_hand = select(func.count()).where(log.actor.like("user:%"), log.entity != "ACCOUNT")
-    return Glance(
-        meta={str(name): str(value) for name, value in connection.execute(select(meta.name, meta.value))},
-        commits=connection.execute(select(schema.heads.c.group_number)).scalar() or 0,
-        in_a_send=tuple(connection.execute(pending).scalars()),
-        in_a_close=bool(connection.execute(closing).scalar_one()),
-        commanded=bool(connection.execute(by_hand).scalar_one()),
-    )
+    with engine.connect() as connection:
+        return Unfinished(
+            in_a_send=tuple(connection.execute(pending).scalars()),
+            in_a_close=bool(connection.execute(closing).scalar_one()),
+            commanded=bool(connection.execute(by_hand).scalar_one()),
+        )
 
 
 def guard_events(engine: Engine) -> tuple[GuardEvent, ...]:

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Table, select
 
 from plimsoll.ledger import accounts, cash, entries, pencil, positions, schema, trades
 from plimsoll.ledger.fold import Happening, ToldTrades, after_one, happened, home_position, position_of_line
+from plimsoll.ledger.imported_accounts import hidden_accounts
 from plimsoll.ledger.streaming import streamed
 from plimsoll.model import money
 from plimsoll.model.cash import CashKind, CashLine
@@ -139,7 +140,8 @@ def _every(connection: Connection) -> Iterator[Named]:
     instruments = {instrument.id: instrument for instrument in known}
     place = schema.positions.c
     key = (place.account_id, place.portfolio_id, place.instrument_id, place.strategy_id, place.leg)
-    for account, portfolio, number, strategy, leg in streamed(connection, select(*key).order_by(*key)):
+    shown = select(*key).where(place.account_id.not_in(hidden_accounts()))
+    for account, portfolio, number, strategy, leg in streamed(connection, shown.order_by(*key)):
         instrument = instruments[InstrumentId(int(number or 0))]
         uid, name = owners[portfolio]
         strategy_id = StrategyId(int(strategy)) if strategy else None

@@ -20,6 +20,7 @@ RECENT_ORDER, BOTS_OF = "recent_order", "bots_of"
 #: What a token stands for; these are also the nouns under which the tokens' hashes are found.
 SIGN_IN_LINK, SESSION, API_KEY = "sign_in_link", "session", "api_key"
 BROKER, STRATEGY, ALIAS, TIER = "broker", "strategy", "alias", "tier"
+IMPORTED, TOLD_OF = "imported", "told_of"
 BREAK, EXTERNAL_ORDER, VENUE_POSITION = "break", "external_order", "venue_position"
 
 
@@ -231,6 +232,16 @@ def main_portfolio(account_id: AccountId) -> HotKey:
     return (MAIN_PORTFOLIO, account_id)
 
 
+def imported(user_id: UserId, portfolio_id: PortfolioId) -> HotKey:
+    """In memory only: the imported portfolios that a user is shown, for listing."""
+    return (IMPORTED, user_id, portfolio_id)
+
+
+def told_of(symbol: str, instrument_id: InstrumentId) -> HotKey:
+    """In memory only: the instruments that imported books know under a symbol, whatever their venue."""
+    return (TOLD_OF, symbol, instrument_id)
+
+
 def chain_key() -> HotKey:
     """In memory only: the key of the chain, which the database must not hold."""
     return ("chain_key",)
@@ -248,6 +259,8 @@ IN_MEMORY_ONLY = frozenset(
         "chain_key",
         "main",
         "instruments_of",
+        "imported",
+        "told_of",
         "bots_of",
         "spot_pair",
         "pnl_day",

@@ -23,6 +23,8 @@ _HALTS = (
     "SELECT scope_type, scope_id, source, state, reason, latched, since FROM halts"
     " WHERE scope_type = %s AND source = %s"
 )
+#: An imported book opens nothing.
+_TRADED = f"SELECT id FROM accounts WHERE broker <> '{accounts.STATEMENT}' ORDER BY id"  # noqa: S608  a name of our own
 _WRITE = (
     "INSERT INTO halts (scope_type, scope_id, source, state, reason, latched, since)"
     " VALUES (%s, %s, %s, %s, %s, 1, %s::timestamptz) ON CONFLICT (scope_type, scope_id, source) DO UPDATE"
@@ -42,7 +44,7 @@ def halt_from_outside(place: PostgresPlace, state: TradingState, source: str, re
             halt.scope_id: halt
             for halt in map(accounts.halt_from_row, connection.execute(_HALTS, (Scope.ACCOUNT.value, source)))
         }
-        numbers = [int(number or 0) for (number,) in connection.execute("SELECT id FROM accounts ORDER BY id")]
+        numbers = [int(number or 0) for (number,) in connection.execute(_TRADED)]
         asked = [Halt(Scope.ACCOUNT, number, source, state, reason, latched=True) for number in numbers]
         stricter = {halt.scope_id for halt in held.values() if halt.state.strictness > state.strictness}
         for halt in asked:

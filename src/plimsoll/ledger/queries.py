@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from plimsoll.ledger.accounts import STATEMENT
 from plimsoll.ledger.schema import (
     FACTS,
     accounts,
@@ -34,6 +35,7 @@ from plimsoll.ledger.schema import (
     guard_alerts,
     halts,
     heads,
+    imports,
     instrument_aliases,
     instruments,
     leverages,
@@ -83,9 +85,7 @@ _WHOLE_TABLES: tuple[Table, ...] = (
     brokers,
     strategies,
     bots,
-    positions,
     venue_positions,
-    balances,
     trade_cursors,
     nav,
     halts,
@@ -157,6 +157,15 @@ def _trades_near_position() -> Select[tuple[object, ...]]:
     return select(trades).where(*same, trades.c.broker_trade_id.in_(ids))
 
 
+#: What was brought along is read where it lies, and never in memory: nobody trades on it, and it may be large.
+_TRADED = select(accounts.c.id).where(accounts.c.broker != literal_column(f"'{STATEMENT}'"))
+
+
+def _all_traded(table: Table) -> Select[tuple[object, ...]]:
+    """Read a table but for what was brought along."""
+    return select(table).where(table.c.account_id.in_(_TRADED)).order_by(*table.primary_key.columns)
+
+
 _STATEMENTS: dict[str, Select[tuple[object, ...]] | Delete] = {
     # Ended orders leave memory; the few that are asked for again are found here.
     "order_by_client_id": _by(orders, "account_id", "client_order_id"),
@@ -173,7 +182,9 @@ _STATEMENTS: dict[str, Select[tuple[object, ...]] | Delete] = {
         *("account_id", "portfolio_id", "instrument_id", "strategy_id", "leg", "reference", "kind"),
     ),
     "entries_of_instrument": _by(position_entries, "account_id", "instrument_id"),
-    "splits": select(position_entries).where(position_entries.c.kind == literal_column("'SPLIT'")),
+    "splits": select(position_entries).where(
+        position_entries.c.account_id.in_(_TRADED), position_entries.c.kind == literal_column("'SPLIT'")
+    ),
     "late_fees_of_trade": select(cash_lines).where(
         cash_lines.c.account_id == bindparam("account_id"),
         cash_lines.c.reference >= bindparam("first"),
@@ -204,7 +215,18 @@ _STATEMENTS: dict[str, Select[tuple[object, ...]] | Delete] = {
     .suffix_with("LIMIT 1"),
     "paper_accounts": select(accounts.c.id)
     .where(accounts.c.mode == literal_column(f"'{Mode.PAPER}'"), accounts.c.deleted_at.is_(None))
+    .where(accounts.c.broker != literal_column(f"'{STATEMENT}'"))
     .suffix_with("LIMIT 1"),
+    # Books that were brought along: what of a user's is there under which name, and what was never finished.
+    "portfolios_of_user": select(portfolios, accounts.c.broker)
+    .join(accounts, accounts.c.id == portfolios.c.account_id)
+    .where(portfolios.c.user_id == bindparam("user_id"))
+    .where(portfolios.c.deleted_at.is_(None), accounts.c.deleted_at.is_(None)),
+    "unfinished_imports": select(accounts.c.id)
+    .where(accounts.c.user_id == bindparam("user_id"), accounts.c.broker == literal_column(f"'{STATEMENT}'"))
+    .where(accounts.c.deleted_at.is_not(None))
+    .where(~select(imports.c.number).where(imports.c.account_id == accounts.c.id).exists())
+    .order_by(accounts.c.id),
     # What is kept for a while only (`retention`): looked at in chunks, and removed by its place.
     "oldest_events": select(events.c.number, events.c.at).order_by(events.c.number).suffix_with(f"LIMIT {CHUNK}"),
     "forget_events": forgetting(events, events.c.number <= bindparam("through")),
@@ -240,6 +262,7 @@ _STATEMENTS: dict[str, Select[tuple[object, ...]] | Delete] = {
         f"max_{table.name}_id": select(func.max(table.c.id)).where(table.c.account_id == bindparam("account_id"))
         for table in _NUMBERED
     },
+    **{f"all_{table.name}": _all_traded(table) for table in (positions, balances)},
     **{f"all_{table.name}": select(table).order_by(*table.primary_key.columns) for table in _WHOLE_TABLES},
 }
 

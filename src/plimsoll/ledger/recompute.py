@@ -11,7 +11,7 @@ What must not enter: arithmetic. How a trade moves a position is `model.position
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -332,10 +332,14 @@ def accounts_of(connection: Connection) -> list[AccountId]:
     return sorted(AccountId(cell) for cell in named if isinstance(cell, int))
 
 
-def sum_lines(connection: Connection, unreadable: Unreadable) -> dict[Place, Decimal]:
-    """Sum all lines into every balance."""
+def sum_lines(
+    connection: Connection, unreadable: Unreadable, leaving_out: Collection[int] = ()
+) -> dict[Place, Decimal]:
+    """Sum all lines into every balance, but for those of some accounts."""
     sums: defaultdict[Place, Decimal] = defaultdict(lambda: money.ZERO)
     for account in accounts_of(connection):
+        if account in leaving_out:
+            continue
         ((last,),) = streamed(connection, select(func.max(_L.id)).where(_L.account_id == account))
         for first in range(0, int(last or 0), _LINES):
             these = (_L.account_id == account, _L.id > first, _L.id <= first + _LINES)

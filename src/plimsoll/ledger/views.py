@@ -13,6 +13,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, Engine, func, select
 
 from plimsoll.ledger import accounts, positions, schema
+from plimsoll.ledger.imported_accounts import hidden_accounts
 from plimsoll.ledger.queries import LIVE_STATES
 from plimsoll.model import money
 from plimsoll.model.account import TradingState
@@ -198,6 +199,7 @@ def _portfolios(connection: Connection) -> tuple[PortfolioView, ...]:
         .add_columns(schema.accounts.c.mode, schema.accounts.c.base_currency, schema.accounts.c.price_source)
         .join(schema.accounts, schema.portfolios.c.account_id == schema.accounts.c.id)
         .join(schema.users, schema.portfolios.c.user_id == schema.users.c.id)
+        .where(schema.accounts.c.id.not_in(hidden_accounts()))
         .order_by(schema.portfolios.c.id)
     )
     cash: defaultdict[int, list[BalanceView]] = defaultdict(list)
@@ -223,7 +225,9 @@ def _positions(connection: Connection) -> tuple[PositionView, ...]:
     instruments = _instruments(connection)
     account, portfolio = _account_names(connection), _portfolio_names(connection)
     views = []
-    for row in connection.execute(select_as_stored(schema.positions)):
+    for row in connection.execute(
+        select_as_stored(schema.positions).where(schema.positions.c.account_id.not_in(hidden_accounts()))
+    ):
         position = positions.from_row(tuple(row))
         instrument = instruments[position.instrument_id]
         view = PositionView(

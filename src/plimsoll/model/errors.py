@@ -60,7 +60,8 @@ class CommandRefused(PlimsollError):
     """A command was refused by one or more rules; nothing was changed."""
 
     def __init__(self, *refusals: Refusal) -> None:
-        super().__init__("; ".join(str(refusal) for refusal in refusals))
+        told = (f"{refusal}; {refusal.remedy}" if refusal.remedy else str(refusal) for refusal in refusals)
+        super().__init__("; ".join(told))
         self.refusals = refusals
 
 

@@ -20,6 +20,7 @@ class EventKind(StrEnum):
     ACCOUNT_RECONCILED = "ACCOUNT_RECONCILED"
     BREAK_FOUND = "BREAK_FOUND"
     BOT_CHANGED = "BOT_CHANGED"
+    BOOK_IMPORTED = "BOOK_IMPORTED"
 
 
 @dataclass(frozen=True, slots=True)

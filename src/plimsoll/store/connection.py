@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from plimsoll.model.errors import PlimsollError, UnknownOutcome, WorldFailure
-from plimsoll.store.draft import Cell, Row
+from plimsoll.store.draft import Brought, Cell, Row
 
 #: The name of a question, and what is asked for.
 Question: TypeAlias = tuple[str, tuple[Cell, ...]]
@@ -79,6 +79,12 @@ class WriterConnection(Protocol):
         """Remove rows by a named statement, once with each of these parameters.
 
         Raises: StoreFailed
+        """
+
+    def bring(self, piece: Brought) -> None:
+        """Insert rows that lie ready in a SQLite file, which nobody changes meanwhile; all of them or none.
+
+        Raises: StoreFailed, also where the file is gone, is another's, or has fewer rows
         """
 
     def find(self, query: str, parameters: Sequence[Cell]) -> list[Row]:

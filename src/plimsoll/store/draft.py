@@ -1,6 +1,8 @@
 """A draft: what one unit sees of the world, and what it wants changed. Nothing of it is real before the commit."""
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from plimsoll.store.hot import HotKey, HotState, Layer
@@ -15,6 +17,19 @@ RowToCome = Row | Callable[[], Row]
 _NOT_HERE: Any = object()
 
 
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A stretch of rows that somebody made ready in a SQLite file of his own, in a table named as ours."""
+
+    source: Path
+    table: str
+    #: The first cell of every one of them: rows of anybody else are not brought.
+    owner: int
+    #: By their number in the file's table, both included.
+    first: int
+    last: int
+
+
 class Rows:
     """Rows waiting for their tables. A fact is added once; of a row that is replaced or changed the last one counts."""
 
@@ -24,9 +39,10 @@ class Rows:
         self.changed: dict[str, dict[Any, Row]] = {}
         #: By the statement that removes them: what each call of it is given.
         self.forgotten: dict[str, list[Row]] = {}
+        self.brought: dict[str, list[Brought]] = {}
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.replaced or self.changed or self.forgotten)
+        return bool(self.added or self.replaced or self.changed or self.forgotten or self.brought)
 
     def take(self, other: "Rows") -> None:
         """Add another's rows behind these."""
@@ -38,6 +54,8 @@ class Rows:
             self.changed.setdefault(table, {}).update(changes)
         for statement, calls in other.forgotten.items():
             self.forgotten.setdefault(statement, []).extend(calls)
+        for table, pieces in other.brought.items():
+            self.brought.setdefault(table, []).extend(pieces)
 
 
 class Draft:
@@ -140,6 +158,13 @@ class Draft:
         For what has no place in memory. A fact has no such statement, and the database would refuse it.
         """
         self.rows.forgotten.setdefault(statement, []).append(parameters)
+
+    def bring(self, piece: Brought) -> None:
+        """Write rows that are ready in another file, without looking at any of them: for more than a unit may make.
+
+        They are written behind the group's other rows of their table. Memory knows nothing of them.
+        """
+        self.rows.brought.setdefault(piece.table, []).append(piece)
 
     def next_id(self, table: str) -> int:
         """Give the next row id of a table; it goes back when the group fails."""

@@ -305,6 +305,8 @@ class _Group:
             changed = rows.changed.pop(table, None)
             if changed:
                 self._connection.change(table, list(changed.values()))
+            for piece in rows.brought.pop(table, ()):
+                self._connection.bring(piece)
         for statement in list(rows.forgotten):
             self._connection.forget(statement, rows.forgotten.pop(statement))
         invariant(not rows, "every row goes to a table that the books know")

@@ -7,16 +7,17 @@ rollback), so that is switched off and `BEGIN IMMEDIATE` is ours.
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, MetaData, create_engine, event
+from sqlalchemy import Engine, MetaData, Table, create_engine, event
 from sqlalchemy.pool import NullPool
 
 from plimsoll.store.connection import CommitUnclear, Question, StoreFailed
-from plimsoll.store.draft import Cell, Row
-from plimsoll.store.statements import change_sql, insert_sql, replace_sql
+from plimsoll.store.draft import Brought, Cell, Row
+from plimsoll.store.statements import bring_sql, change_sql, insert_sql, replace_sql, staged_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +55,9 @@ class SqliteWriter:
         self._insert = {name: insert_sql(table) for name, table in metadata.tables.items()}
         self._replace = {name: replace_sql(table) for name, table in metadata.tables.items()}
         self._change = {name: sql for name, table in metadata.tables.items() if (sql := change_sql(table))}
+        self._tables = metadata.tables
+        #: Files of others that this transaction reads, by the name that each has meanwhile.
+        self._attached: dict[Path, str] = {}
         self._connect = connect or _connect
         self._connection = self._open()
 
@@ -77,6 +81,13 @@ class SqliteWriter:
         with _store_failures(f"do {statement}"):
             self._connection.executemany(self._queries[statement], calls)
 
+    def bring(self, piece: Brought) -> None:
+        # One statement, which reads and writes without Python's lock: an order's own work goes on beside it.
+        with _store_failures(f"bring {piece.table} from {piece.source}"):
+            statement = bring_sql(self._tables[piece.table], self._attach(piece.source))
+            brought = self._connection.execute(statement, (piece.owner, piece.first, piece.last)).rowcount
+        _check_whole(piece, brought)
+
     def find(self, query: str, parameters: Sequence[Cell]) -> list[Row]:
         try:  # spelled out: this runs for every order and every trade
             return self._connection.execute(self._queries[query], parameters).fetchall()
@@ -91,20 +102,40 @@ class SqliteWriter:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             raise CommitUnclear(f"COMMIT: {error}") from error
+        self._detach()
 
     def rollback(self) -> None:
         # A failed statement may have ended the transaction by itself (disk full does); then there is nothing to undo.
         with _store_failures("roll back"):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+        self._detach()
 
     def reopen(self) -> None:
         self.close()
+        self._attached.clear()
         self._connection = self._open()
 
     def close(self) -> None:
         with _store_failures("close"):
             self._connection.close()
+
+    def _attach(self, source: Path) -> str:
+        name = self._attached.get(source)
+        if name is None:
+            taken = self._attached.values()
+            name = next(free for number in count() if (free := f"staged_{number}") not in taken)
+            self._connection.execute(f"ATTACH ? AS {name}", (_finished(source),))
+            self._attached[source] = name
+        return name
+
+    def _detach(self) -> None:
+        # SQLite lets go of a file only between two transactions. One that it does not let go of stays attached, which
+        # harms nobody: it is what happened to the transaction that counts.
+        for source, name in list(self._attached.items()):
+            with suppress(sqlite3.Error):
+                self._connection.execute(f"DETACH {name}")
+                del self._attached[source]
 
     def _open(self) -> sqlite3.Connection:
         with _store_failures(f"open {self._path}"):
@@ -116,7 +147,34 @@ class SqliteWriter:
 
 def _connect(path: str) -> sqlite3.Connection:
     # The driver hands the connection to its own thread and keeps every other away from it.
-    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    # `uri` is for the files that it attaches.
+    return sqlite3.connect(path, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256)
+
+
+def _finished(path: Path) -> str:
+    """Name a file that nobody changes any more: it is read without locks, so that nobody can hold up the one writer."""
+    return f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+
+
+def staged_rows(piece: Brought, table: Table) -> list[Row]:
+    """Read rows that lie ready in a file, for a database that cannot read it by itself.
+
+    Raises: StoreFailed
+    """
+    asked = (piece.owner, piece.first, piece.last)
+    with (
+        _store_failures(f"bring {piece.table} from {piece.source}"),
+        closing(sqlite3.connect(_finished(piece.source), uri=True)) as staged,
+    ):
+        rows: list[Row] = staged.execute(staged_sql(table), asked).fetchall()
+    _check_whole(piece, len(rows))
+    return rows
+
+
+def _check_whole(piece: Brought, found: int) -> None:
+    if found < 1 or found != piece.last - piece.first + 1:
+        wanted = f"rows {piece.first} to {piece.last} of {piece.table} of {piece.owner}"
+        raise StoreFailed(f"cannot bring {wanted} from {piece.source}: it has {found} of them; import again")
 
 
 @contextmanager

@@ -77,6 +77,28 @@ def change_sql(table: Table) -> str | None:
 
 
 @cache
+def bring_sql(table: Table, source: str) -> str:
+    """Write an insert of a stretch of rows from the table of the same name in an attached database."""
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    return f"INSERT INTO main.{table.name} ({names}) {_stretch(table, f'{source}.')}"
+
+
+@cache
+def staged_sql(table: Table) -> str:
+    """Write the question for a stretch of rows of a table in a file of their own."""
+    return _stretch(table, "")
+
+
+def _stretch(table: Table, source: str) -> str:
+    # Each cell by its table's name: alone and in quotation marks, SQLite takes the name of a column that is not there
+    # for a text.
+    cells = ", ".join(f'ready."{column.name}"' for column in table.columns)
+    owner = next(iter(table.columns)).name
+    there = f'ready."{owner}" = ? AND ready.rowid BETWEEN ? AND ?'
+    return f"SELECT {cells} FROM {source}{table.name} AS ready WHERE {there} ORDER BY ready.rowid"  # noqa: S608  names of our own
+
+
+@cache
 def insert_many_sql(table: Table) -> str:
     """Compile an insert of many rows of all columns, an array for each."""
     return _compiled_many(_insert_many(table, _rows(table.columns)))

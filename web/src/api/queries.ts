@@ -29,8 +29,14 @@ export function useMe(): UseQueryResult<t.Me | null> {
 export const useHealth = () =>
   useQuery({ queryKey: ["health"], queryFn: () => data(api.GET("/api/v1/system/health")), refetchInterval: 10_000 });
 
+/** Asked again now and then: an imported portfolio comes without a word on the stream. */
 export const usePortfolios = () =>
-  useQuery({ queryKey: ["portfolios"], queryFn: () => data(api.GET("/api/v1/portfolios")), staleTime: SELDOM_MS });
+  useQuery({
+    queryKey: ["portfolios"],
+    queryFn: () => data(api.GET("/api/v1/portfolios")),
+    staleTime: SELDOM_MS,
+    refetchInterval: SELDOM_MS,
+  });
 
 export const useInstruments = (portfolio: string | undefined) =>
   useQuery({
@@ -94,6 +100,19 @@ export const useEquity = (account: string) =>
   useQuery({
     queryKey: ["equity", account],
     queryFn: () => data(api.GET("/api/v1/equity", { params: { query: { points: 600, account } } })),
+    refetchInterval: SELDOM_MS,
+  });
+
+/** What a portfolio ever made, month by month. */
+export const useEarnings = (portfolio: string) =>
+  useQuery({
+    queryKey: ["earnings", portfolio],
+    queryFn: async () => {
+      const told = await data(api.GET("/api/v1/reports/pnl", { params: { query: { portfolio, by: "month", from: "1970-01-01" } } }));
+      if (typeof told === "string") throw new Error("Invariant: a report that is not asked as CSV or HTML is JSON");
+      return told;
+    },
+    staleTime: SELDOM_MS,
     refetchInterval: SELDOM_MS,
   });
 

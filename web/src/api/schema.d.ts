@@ -267,7 +267,7 @@ export interface paths {
         };
         /**
          * List Portfolios
-         * @description List the caller's portfolios with their cash.
+         * @description List the caller's portfolios with their cash; imported books behind those that are traded on.
          */
         get: operations["list_portfolios"];
         put?: never;
@@ -307,7 +307,7 @@ export interface paths {
         };
         /**
          * Summarise
-         * @description Tell what a portfolio is worth and how it is used; without a name, all of the caller's together.
+         * @description Tell what a portfolio is worth and how it is used; without a name, all that the caller trades on together.
          */
         get: operations["summarise"];
         put?: never;
@@ -328,6 +328,8 @@ export interface paths {
         /**
          * List Positions
          * @description List open positions at today's prices; where a price is not in time, its value is unknown.
+         *
+         *     Without a name, of all that the caller trades on; those of an imported book where it is named.
          */
         get: operations["list_positions"];
         put?: never;
@@ -1071,6 +1073,73 @@ export interface paths {
          * @description Take a definition out of the list; refused while accounts live by it.
          */
         delete: operations["delete_broker"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/pnl": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report Pnl
+         * @description Tell profit and loss between two days (UTC), both included, taken apart; without days, this year up to today.
+         *
+         *     A line counts in one asset, and nothing is converted. As `csv` there are the lines, as `html` a page to print.
+         */
+        get: operations["report_pnl"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/performance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report Performance
+         * @description Tell return, drawdown, volatility, Sharpe, Sortino, win rate, profit factor and exposure.
+         *
+         *     `capital` is the money at work at the beginning, for a portfolio whose book tells of none.
+         */
+        get: operations["report_performance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/tax": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report Tax
+         * @description Tell what was realised between two days, both included, lot by lot; without days, this year up to today.
+         *
+         *     Days are those of `zone`. As `csv` there are the gains, or the table that `only` names: `totals`, `income`,
+         *     `income-totals`, `fees`, `open`; as `html` a page to print.
+         */
+        get: operations["report_tax"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1886,6 +1955,25 @@ export interface components {
             items: components["schemas"]["ExternalOrderRow"][];
         };
         /**
+         * FeeApartRow
+         * @description What trades cost in an asset that is neither the instrument's money nor its coins: in no cost and no gain.
+         */
+        FeeApartRow: {
+            /** Account */
+            account: string;
+            /** Portfolio */
+            portfolio: string;
+            /** Symbol */
+            symbol: string;
+            /** Asset */
+            asset: string;
+            /**
+             * Amount
+             * @example 0.01
+             */
+            amount: string;
+        };
+        /**
          * Flatten
          * @description Cancel ours, close everything, look again.
          */
@@ -2056,6 +2144,69 @@ export interface components {
             number: number;
             /** Heartbeat Seconds */
             heartbeat_seconds: number;
+        };
+        /**
+         * IncomeRow
+         * @description One movement that earned (+) or cost (−) something beside trades.
+         */
+        IncomeRow: {
+            /** Year */
+            year: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Account */
+            account: string;
+            /** Portfolio */
+            portfolio: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "INTEREST" | "DIVIDEND" | "FUNDING";
+            /** Symbol */
+            symbol: string | null;
+            /** Asset */
+            asset: string;
+            /**
+             * Amount
+             * @example 0.01
+             */
+            amount: string;
+            /** Reference */
+            reference: string;
+        };
+        /**
+         * IncomeTotal
+         * @description What movements of one kind and asset come to in a year.
+         */
+        IncomeTotal: {
+            /** Year */
+            year: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "INTEREST" | "DIVIDEND" | "FUNDING";
+            /** Asset */
+            asset: string;
+            /**
+             * Received
+             * @example 0.01
+             */
+            received: string;
+            /**
+             * Paid
+             * @example 0.01
+             */
+            paid: string;
+            /**
+             * Amount
+             * @example 0.01
+             */
+            amount: string;
         };
         /**
          * InstrumentRow
@@ -2494,6 +2645,36 @@ export interface components {
             next: string | null;
         };
         /**
+         * OpenLotsRow
+         * @description What is left at the end, for the year after.
+         */
+        OpenLotsRow: {
+            /** Account */
+            account: string;
+            /** Portfolio */
+            portfolio: string;
+            /** Symbol */
+            symbol: string;
+            /** Venue */
+            venue: string;
+            /**
+             * Quantity
+             * @example 0.01
+             */
+            quantity: string;
+            /**
+             * Unknown Quantity
+             * @example 0.01
+             */
+            unknown_quantity: string;
+            /** Currency */
+            currency: string;
+            /** Cost */
+            cost: string | null;
+            /** Lots */
+            lots: number;
+        };
+        /**
          * OrderRow
          * @description An order as the book has it.
          */
@@ -2563,6 +2744,105 @@ export interface components {
             items: components["schemas"]["OrderRow"][];
         };
         /**
+         * PerformanceAnswer
+         * @description Performance between two days, both included.
+         */
+        PerformanceAnswer: {
+            /** First Day */
+            first_day: string | null;
+            /** Last Day */
+            last_day: string | null;
+            /** Curves */
+            curves: components["schemas"]["PerformanceCurve"][];
+            /** Trips */
+            trips: components["schemas"]["PerformanceTrips"][];
+        };
+        /**
+         * PerformanceCurve
+         * @description How money grew, and how it was shaken on the way. Null for what cannot be known.
+         */
+        PerformanceCurve: {
+            /** Of */
+            of: string;
+            /** Currency */
+            currency: string | null;
+            /**
+             * Counted From
+             * @enum {string}
+             */
+            counted_from: "equity" | "money_put_in" | "returns";
+            /** Periods */
+            periods: number;
+            /** Periods Per Year */
+            periods_per_year: number;
+            /** Total Return */
+            total_return: string | null;
+            /** Max Drawdown */
+            max_drawdown: string | null;
+            /** Annual Volatility */
+            annual_volatility: string | null;
+            /** Sharpe */
+            sharpe: string | null;
+            /** Sortino */
+            sortino: string | null;
+            /** Points */
+            points: components["schemas"]["PerformancePoint"][];
+        };
+        /**
+         * PerformancePoint
+         * @description One period of a curve.
+         */
+        PerformancePoint: {
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** Period Return */
+            period_return: string | null;
+            /**
+             * Cumulative Return
+             * @example 0.01
+             */
+            cumulative_return: string;
+            /** Value */
+            value: string | null;
+        };
+        /**
+         * PerformanceTrips
+         * @description Round trips of one currency that ended within the time: from holding nothing to holding nothing.
+         */
+        PerformanceTrips: {
+            /** Currency */
+            currency: string;
+            /** Closed */
+            closed: number;
+            /** Won */
+            won: number;
+            /** Lost */
+            lost: number;
+            /** Unknown */
+            unknown: number;
+            /** Still Open */
+            still_open: number;
+            /** Win Rate */
+            win_rate: string | null;
+            /**
+             * Gross Profit
+             * @example 0.01
+             */
+            gross_profit: string;
+            /**
+             * Gross Loss
+             * @example 0.01
+             */
+            gross_loss: string;
+            /** Profit Factor */
+            profit_factor: string | null;
+            /** Exposure */
+            exposure: string | null;
+        };
+        /**
          * PlacedOrder
          * @description The answer to an order that the gate approved.
          */
@@ -2595,6 +2875,87 @@ export interface components {
             by: "day" | "month" | "portfolio" | "instrument" | "strategy";
             /** Items */
             items: components["schemas"]["PnlRow"][];
+        };
+        /**
+         * PnlReportAnswer
+         * @description Profit and loss between two days, both included.
+         */
+        PnlReportAnswer: {
+            /**
+             * By
+             * @enum {string}
+             */
+            by: "day" | "month" | "strategy" | "instrument" | "venue" | "portfolio";
+            /**
+             * First Day
+             * Format: date
+             */
+            first_day: string;
+            /**
+             * Last Day
+             * Format: date
+             */
+            last_day: string;
+            /** Items */
+            items: components["schemas"]["PnlReportRow"][];
+            /** Totals */
+            totals: components["schemas"]["PnlReportRow"][];
+            /** Unknown Proceeds */
+            unknown_proceeds: components["schemas"]["UnknownProceeds"][];
+        };
+        /**
+         * PnlReportRow
+         * @description What something earned in one asset. What was paid is below zero; all but turnover adds up to `net`.
+         */
+        PnlReportRow: {
+            /** Name */
+            name: string;
+            /** Of */
+            of: string;
+            /** Asset */
+            asset: string;
+            /**
+             * Price
+             * @example 0.01
+             */
+            price: string;
+            /**
+             * Fees
+             * @example 0.01
+             */
+            fees: string;
+            /**
+             * Funding
+             * @example 0.01
+             */
+            funding: string;
+            /**
+             * Interest
+             * @example 0.01
+             */
+            interest: string;
+            /**
+             * Dividends
+             * @example 0.01
+             */
+            dividends: string;
+            /**
+             * Other
+             * @example 0.01
+             */
+            other: string;
+            /**
+             * Net
+             * @example 0.01
+             */
+            net: string;
+            /**
+             * Turnover
+             * @example 0.01
+             */
+            turnover: string;
+            /** Trade Count */
+            trade_count: number;
         };
         /**
          * PnlRow
@@ -2673,16 +3034,10 @@ export interface components {
              * @example 0.01
              */
             crypto_balance: string;
-            /**
-             * Usd Invested
-             * @example 0.01
-             */
-            usd_invested: string;
-            /**
-             * Average Cost Basis
-             * @example 0.01
-             */
-            average_cost_basis: string;
+            /** Usd Invested */
+            usd_invested: string | null;
+            /** Average Cost Basis */
+            average_cost_basis: string | null;
             /** Current Value */
             current_value: string | null;
             /** Unrealized Pnl */
@@ -2789,11 +3144,8 @@ export interface components {
              * @example 0.01
              */
             quantity: string;
-            /**
-             * Entry Price
-             * @example 0.01
-             */
-            entry_price: string;
+            /** Entry Price */
+            entry_price: string | null;
             /** Current Price */
             current_price: string | null;
             /** Value */
@@ -3144,6 +3496,155 @@ export interface components {
             };
         };
         /**
+         * TaxAnswer
+         * @description What was realised between two days, both included, lot by lot.
+         */
+        TaxAnswer: {
+            /**
+             * First Day
+             * Format: date
+             */
+            first_day: string;
+            /**
+             * Last Day
+             * Format: date
+             */
+            last_day: string;
+            /** Zone */
+            zone: string;
+            /**
+             * Method
+             * @enum {string}
+             */
+            method: "fifo" | "lifo" | "hifo" | "lofo" | "average" | "specific";
+            /**
+             * Fees
+             * @enum {string}
+             */
+            fees: "in-cost" | "apart";
+            /** Long After Days */
+            long_after_days: number;
+            /** Rows */
+            rows: components["schemas"]["TaxRow"][];
+            /** Totals */
+            totals: components["schemas"]["TaxTotal"][];
+            /** Income */
+            income: components["schemas"]["IncomeRow"][];
+            /** Income Totals */
+            income_totals: components["schemas"]["IncomeTotal"][];
+            /** Fees Apart */
+            fees_apart: components["schemas"]["FeeApartRow"][];
+            /** Open Lots */
+            open_lots: components["schemas"]["OpenLotsRow"][];
+        };
+        /**
+         * TaxRow
+         * @description One part of one lot. Of a short sale, it was sold at `acquired_at` and bought back at `disposed_at`.
+         */
+        TaxRow: {
+            /** Year */
+            year: number;
+            /** Account */
+            account: string;
+            /** Portfolio */
+            portfolio: string;
+            /** Symbol */
+            symbol: string;
+            /** Venue */
+            venue: string;
+            /** Kind */
+            kind: string;
+            /**
+             * Side
+             * @enum {string}
+             */
+            side: "long" | "short";
+            /** Acquired At */
+            acquired_at: string | null;
+            /** Acquired By */
+            acquired_by: string;
+            /**
+             * Disposed At
+             * Format: date-time
+             */
+            disposed_at: string;
+            /** Disposed By */
+            disposed_by: string;
+            /**
+             * Quantity
+             * @example 0.01
+             */
+            quantity: string;
+            /** Currency */
+            currency: string;
+            /** Proceeds */
+            proceeds: string | null;
+            /** Cost */
+            cost: string | null;
+            /**
+             * Fees
+             * @example 0.01
+             */
+            fees: string;
+            /** Gain */
+            gain: string | null;
+            /** Holding Days */
+            holding_days: number | null;
+            /**
+             * Term
+             * @enum {string}
+             */
+            term: "short" | "long" | "";
+        };
+        /**
+         * TaxTotal
+         * @description What rows come to: of one instrument in one year, by term; of what is known only.
+         */
+        TaxTotal: {
+            /** Year */
+            year: number;
+            /** Symbol */
+            symbol: string;
+            /** Venue */
+            venue: string;
+            /** Currency */
+            currency: string;
+            /**
+             * Term
+             * @enum {string}
+             */
+            term: "short" | "long" | "";
+            /** Rows */
+            rows: number;
+            /**
+             * Proceeds
+             * @example 0.01
+             */
+            proceeds: string;
+            /**
+             * Cost
+             * @example 0.01
+             */
+            cost: string;
+            /**
+             * Fees
+             * @example 0.01
+             */
+            fees: string;
+            /**
+             * Gain
+             * @example 0.01
+             */
+            gain: string;
+            /** Unknown Rows */
+            unknown_rows: number;
+            /**
+             * Unknown Proceeds
+             * @example 0.01
+             */
+            unknown_proceeds: string;
+        };
+        /**
          * TimeInForce
          * @description How long an order waits.
          * @enum {string}
@@ -3199,6 +3700,19 @@ export interface components {
          * @enum {string}
          */
         TradingState: "ACTIVE" | "REDUCE_ONLY" | "CANCEL_ONLY" | "HALTED";
+        /**
+         * UnknownProceeds
+         * @description What sales of coins of unknown cost brought in one asset: neither profit nor loss, and in no line.
+         */
+        UnknownProceeds: {
+            /** Asset */
+            asset: string;
+            /**
+             * Amount
+             * @example 0.01
+             */
+            amount: string;
+        };
         /**
          * Reason
          * @description One rule's no.
@@ -5178,6 +5692,125 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Refused, or failed: see `code` and `reasons`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    report_pnl: {
+        parameters: {
+            query?: {
+                by?: "day" | "month" | "strategy" | "instrument" | "venue" | "portfolio";
+                from?: string | null;
+                to?: string | null;
+                year?: number | null;
+                portfolio?: string | null;
+                format?: "json" | "csv" | "html";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PnlReportAnswer"];
+                    "text/csv": string;
+                    "text/html": string;
+                };
+            };
+            /** @description Refused, or failed: see `code` and `reasons`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    report_performance: {
+        parameters: {
+            query?: {
+                from?: string | null;
+                to?: string | null;
+                year?: number | null;
+                portfolio?: string | null;
+                capital?: (string | number) | null;
+                format?: "json" | "csv" | "html";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PerformanceAnswer"];
+                    "text/csv": string;
+                    "text/html": string;
+                };
+            };
+            /** @description Refused, or failed: see `code` and `reasons`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    report_tax: {
+        parameters: {
+            query?: {
+                from?: string | null;
+                to?: string | null;
+                year?: number | null;
+                method?: "fifo" | "lifo" | "hifo" | "lofo" | "average";
+                fees?: "in-cost" | "apart";
+                portfolio?: string | null;
+                symbol?: string | null;
+                zone?: string;
+                long_after?: number;
+                only?: string | null;
+                format?: "json" | "csv" | "html";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaxAnswer"];
+                    "text/csv": string;
+                    "text/html": string;
+                };
             };
             /** @description Refused, or failed: see `code` and `reasons`. */
             default: {

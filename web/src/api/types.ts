@@ -10,6 +10,7 @@ export type Candles = Schemas["Candles"];
 export type Check = Schemas["Check"];
 export type Closed = Schemas["Closed"];
 export type Countdown = Schemas["Countdown"];
+export type Earned = Schemas["PnlReportRow"];
 export type EquityPoint = Schemas["EquityPoint"];
 export type EventFrame = Schemas["EventFrame"];
 export type Flattened = Schemas["Flattened"];

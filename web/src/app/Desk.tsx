@@ -11,6 +11,7 @@ import { Book } from "../panels/Book";
 import { Equity } from "../panels/Equity";
 import { Figures } from "../panels/Figures";
 import { GuardPanel } from "../panels/GuardPanel";
+import { Imported } from "../panels/Imported";
 import { LoadLine } from "../panels/LoadLine";
 import { Market } from "../panels/Market";
 import { Settings } from "../panels/Settings";
@@ -22,7 +23,7 @@ import { forget } from "../stream/live";
 import { makeRefresher } from "../stream/refresh";
 import { Ticket } from "../ticket/Ticket";
 import { Banners } from "./Banners";
-import { DeskProvider, useDesk } from "./desk-context";
+import { DeskProvider, isImported, useDesk } from "./desk-context";
 import { Header } from "./Header";
 import { LastEvent } from "./LastEvent";
 
@@ -90,25 +91,31 @@ function Opened({ me, portfolios, portfolio, choose, instruments }: OpenedProps)
         <Header portfolios={portfolios} choose={choose} openSettings={() => setSettings(true)} />
         <Banners />
       </div>
-      <main className={linked ? "desk" : "desk desk-cut"}>
-        <div className="desk-side">
-          <LoadLine />
-          <Figures />
-          <GuardPanel />
-        </div>
-        <div className="desk-main">
-          <Market />
-          <Book />
-          <Equity />
-          <Bots />
-        </div>
-        <TicketPlace />
-      </main>
+      <main className={linked ? "desk" : "desk desk-cut"}>{isImported(portfolio) ? <Imported /> : <Traded />}</main>
       <footer className="footer">
         <LastEvent />
       </footer>
       {settings && <Settings me={me} onClose={() => setSettings(false)} />}
     </DeskProvider>
+  );
+}
+
+function Traded(): ReactNode {
+  return (
+    <>
+      <div className="desk-side">
+        <LoadLine />
+        <Figures />
+        <GuardPanel />
+      </div>
+      <div className="desk-main">
+        <Market />
+        <Book />
+        <Equity />
+        <Bots />
+      </div>
+      <TicketPlace />
+    </>
   );
 }
 

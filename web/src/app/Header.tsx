@@ -11,7 +11,7 @@ import { Mark } from "../parts/Mark";
 import { useNow } from "../parts/useNow";
 import { useLink, usePulse } from "../stream/hooks";
 import { quotes } from "../stream/live";
-import { useDesk } from "./desk-context";
+import { isImported, useDesk } from "./desk-context";
 
 interface HeaderProps {
   portfolios: readonly Portfolio[];
@@ -20,6 +20,7 @@ interface HeaderProps {
 }
 
 export function Header({ portfolios, choose, openSettings }: HeaderProps): ReactNode {
+  const imported = isImported(useDesk().portfolio);
   return (
     <header className="header">
       <div className="brand">
@@ -28,9 +29,9 @@ export function Header({ portfolios, choose, openSettings }: HeaderProps): React
       </div>
       <Account portfolios={portfolios} choose={choose} />
       <div className="signs">
-        <Prices />
+        {imported ? null : <Prices />}
         <Stream />
-        <State />
+        {imported ? null : <State />}
       </div>
       <div className="header-acts">
         <ActionIcon variant="subtle" color="gray" size="lg" onClick={openSettings} aria-label="Settings" data-testid="settings">
@@ -49,7 +50,7 @@ export function Header({ portfolios, choose, openSettings }: HeaderProps): React
 
 function Account({ portfolios, choose }: Pick<HeaderProps, "portfolios" | "choose">): ReactNode {
   const { portfolio } = useDesk();
-  const name = (one: Portfolio): string => (one.name === "main" ? one.account_name : `${one.account_name} / ${one.name}`);
+  const name = (one: Portfolio): string => (one.name === "main" || isImported(one) ? one.account_name : `${one.account_name} / ${one.name}`);
   return (
     <div className="account" data-testid="account">
       {portfolios.length === 1 ? (
@@ -63,7 +64,9 @@ function Account({ portfolios, choose }: Pick<HeaderProps, "portfolios" | "choos
           onChange={(event) => choose(event.currentTarget.value)}
         />
       )}
-      <span className={portfolio.mode === "LIVE" ? "tag tag-live" : "tag"}>{portfolio.mode.toLowerCase()}</span>
+      <span className={portfolio.mode === "LIVE" ? "tag tag-live" : "tag"}>
+        {isImported(portfolio) ? "imported" : portfolio.mode.toLowerCase()}
+      </span>
     </div>
   );
 }

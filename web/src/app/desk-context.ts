@@ -30,3 +30,8 @@ export function useInstrument(): Instrument | undefined {
 export function tickOf(instruments: readonly Instrument[], symbol: string): string | null {
   return instruments.find((instrument) => instrument.symbol === symbol)?.tick_size ?? null;
 }
+
+/** An imported book: it has no prices, and nobody trades on it. */
+export function isImported(portfolio: Portfolio): boolean {
+  return portfolio.price_source === "none";
+}

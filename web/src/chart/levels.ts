@@ -14,7 +14,7 @@ export function levelsOf(positions: readonly Position[], orders: readonly Order[
   const levels: Level[] = [];
   for (const position of positions.filter((one) => one.symbol === symbol)) {
     const way = position.side === "LONG" ? "long" : "short";
-    levels.push({ kind: "entry", price: position.entry_price, title: `${way} ${exact(position.quantity) ?? ""}` });
+    if (position.entry_price !== null) levels.push({ kind: "entry", price: position.entry_price, title: `${way} ${exact(position.quantity) ?? ""}` });
     if (position.liquidation_price !== null) levels.push({ kind: "liquidation", price: position.liquidation_price, title: "liquidation" });
   }
   for (const order of orders.filter((one) => one.symbol === symbol)) {

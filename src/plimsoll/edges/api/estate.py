@@ -4,14 +4,17 @@ Rule 1. Every question carries the actor. What is not his, or not within what hi
 Rule 2. What concerns a whole account (its equity, halts, guards, margin) is seen only by a token that may touch every
         portfolio of it: a key for one portfolio must not learn, or stop, what the others do.
 
+Rule 3. Imported books are his to see and nobody's to trade on: they are found where a portfolio is named, and stand
+        behind all others where portfolios are listed. What adds up what somebody has now leaves them out.
+
 A desk's accounts and portfolios are made before it is served, so they are looked up once. Who adds a route that makes
-one also tells the estate.
+one also tells the estate. Imported books come and go while it is served, and are looked up each time.
 """
 
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from plimsoll.edges.api.problems import missing, refused_field
+from plimsoll.edges.api.problems import Refused, missing, refused_field
 from plimsoll.ledger import accounts as account_rows
 from plimsoll.ledger import keys
 from plimsoll.model.account import Account, Portfolio
@@ -39,8 +42,21 @@ class Estate:
             portfolios.sort(key=lambda portfolio: portfolio.id)
 
     def portfolios(self, actor: Actor) -> list[Portfolio]:
-        """List what he may touch, oldest first."""
+        """List what he may touch and trade on, oldest first."""
         return [portfolio for portfolio in self._of_user.get(actor.user.id, []) if actor.owns(portfolio)]
+
+    def imported(self, actor: Actor) -> list[Portfolio]:
+        """List the imported books that he may see, oldest first."""
+        shown: list[Portfolio] = self._desk.books.hot.shelf(keys.IMPORTED, actor.user.id)
+        return sorted((one for one in shown if actor.owns(one)), key=lambda one: one.id)
+
+    def seen(self, actor: Actor) -> list[Portfolio]:
+        """List all that he may see: what he trades on first."""
+        return [*self.portfolios(actor), *self.imported(actor)]
+
+    def is_imported(self, portfolio: Portfolio) -> bool:
+        """Say whether nobody trades on a portfolio of his."""
+        return portfolio.account_id not in self._desk.accounts
 
     def account_ids(self, actor: Actor) -> list[AccountId]:
         """List every account of the actor's user, whatever the token may touch of them: for what is unique per user."""
@@ -51,13 +67,14 @@ class Estate:
         return frozenset(portfolio.id for portfolio in self.portfolios(actor))
 
     def portfolio(self, actor: Actor, said: str) -> Portfolio:
-        """Find a portfolio by its id, or by its name where only one has it.
+        """Find a portfolio by its id, or by its name where only one has it; of what he trades on first.
 
         Raises: Refused
         """
-        mine = self.portfolios(actor)
-        named = [portfolio for portfolio in mine if portfolio.uid == said]
-        named = named or [portfolio for portfolio in mine if portfolio.name == said]
+        traded, seen = self.portfolios(actor), self.seen(actor)
+        named = [portfolio for portfolio in seen if portfolio.uid == said]
+        named = named or [portfolio for portfolio in traded if portfolio.name == said]
+        named = named or [portfolio for portfolio in seen if portfolio.name == said]
         if not named:
             raise missing()
         if len(named) > 1:
@@ -78,7 +95,7 @@ class Estate:
         return mains[0]
 
     def within(self, actor: Actor, said: str | None) -> list[Portfolio]:
-        """List the portfolios that a read is about: the one that is named, or all of his.
+        """List the portfolios that a read is about: the one that is named, or all that he trades on.
 
         Raises: Refused
         """
@@ -107,6 +124,17 @@ class Estate:
                 return served
         raise missing()
 
+    def number(self, actor: Actor, said: str) -> AccountId:
+        """Find the number of an account by its id: one that he trades on, or that of an imported book.
+
+        Raises: Refused
+        """
+        for portfolio in self.imported(actor):
+            record: Account = self._desk.books.hot.get(keys.account(portfolio.account_id))
+            if record.uid == said:
+                return record.id
+        return self.account(actor, said).ports.account_id
+
     def some(self, actor: Actor, said: str | None) -> list["ServedAccount"]:
         """List the accounts that are meant: the one that is named, or all of his.
 
@@ -119,7 +147,13 @@ class Estate:
         return frozenset(self._of_account[account_id])
 
     def of(self, portfolio: Portfolio) -> "ServedAccount":
-        """Give the account that a portfolio of his belongs to."""
+        """Give the account that a portfolio of his belongs to.
+
+        Raises: Refused for an imported book
+        """
+        if self.is_imported(portfolio):
+            said = f"`{portfolio.name}` was imported: it is a history, and nobody trades on it; name another portfolio"
+            raise Refused(409, "portfolio_imported", said)
         return self._desk.accounts[portfolio.account_id]
 
     def record(self, served: "ServedAccount") -> Account:

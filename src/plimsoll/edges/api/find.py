@@ -50,10 +50,12 @@ def instruments_of(caller: Caller, served: "ServedAccount") -> list[Instrument]:
 def instruments_named(caller: Caller, symbol: str) -> frozenset[InstrumentId]:
     """Give the ids of everything that the caller's accounts trade, or once traded, under a symbol."""
     hot = caller.desk.books.hot
+    told: list[Instrument] = hot.shelf(keys.TOLD_OF, symbol) if caller.estate.imported(caller.actor) else []
     venues: set[str] = {
         hot.get(keys.account(portfolio.account_id)).broker for portfolio in caller.estate.portfolios(caller.actor)
     }
-    return frozenset(found for venue in venues for found in instruments_called(hot, venue, symbol))
+    called = (found for venue in venues for found in instruments_called(hot, venue, symbol))
+    return frozenset([*called, *(instrument.id for instrument in told)])
 
 
 def within_of(caller: Caller, said: str | None = None) -> dict[AccountId, frozenset[PortfolioId]]:
@@ -102,10 +104,11 @@ def find_position(caller: Caller, said: str) -> tuple["ServedAccount", Position]
         raise missing()
     portfolio = _owned(caller, parts["portfolio"])
     key = (portfolio.id, InstrumentId(int(parts["instrument"])), int(parts["strategy"]), parts["leg"])
+    served = caller.estate.of(portfolio)
     found: Position | None = caller.desk.books.hot.get(keys.position(portfolio.account_id, key))
     if found is None:
         raise missing()
-    return caller.estate.of(portfolio), found
+    return served, found
 
 
 def bot_id(portfolio: Portfolio, number: int) -> str:
@@ -126,7 +129,7 @@ def find_bot(caller: Caller, said: str) -> tuple["ServedAccount", int]:
 
 
 def _owned(caller: Caller, uid: str) -> Portfolio:
-    for portfolio in caller.estate.portfolios(caller.actor):
+    for portfolio in caller.estate.seen(caller.actor):
         if portfolio.uid == uid:
             return portfolio
     raise missing()

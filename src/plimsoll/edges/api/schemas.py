@@ -266,8 +266,9 @@ class PortfolioPosition(_Out):
     product_id: str
     quantity: Dec
     crypto_balance: Dec
-    usd_invested: Dec
-    average_cost_basis: Dec
+    #: What the part of known cost had cost, and its average; `null` where all of it came in at a cost nobody told.
+    usd_invested: Dec | None
+    average_cost_basis: Dec | None
     current_value: Dec | None
     unrealized_pnl: Dec | None
     pnl_pct: Dec | None
@@ -313,7 +314,8 @@ class PositionRow(_Out):
     side: Literal["LONG", "SHORT"]
     #: Unsigned.
     quantity: Dec
-    entry_price: Dec
+    #: Of the part whose cost is known; `null` where all of it came in at a cost that nobody told.
+    entry_price: Dec | None
     current_price: Dec | None
     value: Dec | None
     unrealized_pnl: Dec | None

@@ -7,8 +7,13 @@ from sqlalchemy import Engine
 from plimsoll.ledger.reading.curve import CurveReading
 from plimsoll.ledger.reading.earnings import EarningReading
 from plimsoll.ledger.reading.holdings import HoldingReading
+from plimsoll.ledger.reading.imported import ImportedReading
 from plimsoll.ledger.reading.made import MadeReading
+from plimsoll.ledger.reading.naming import NamingReading
+from plimsoll.ledger.reading.onward import OnwardReading
 from plimsoll.ledger.reading.orders import OrderReading
+from plimsoll.ledger.reading.performance import PerformanceReading
+from plimsoll.ledger.reading.realised import RealisedReading
 from plimsoll.ledger.reading.watching import WatchReading
 from plimsoll.model.asker import Asker
 
@@ -23,6 +28,11 @@ class Own:
     curve: CurveReading
     watch: WatchReading
     made: MadeReading
+    realised: RealisedReading
+    performance: PerformanceReading
+    naming: NamingReading
+    onward: OnwardReading
+    imported: ImportedReading
 
 
 class Reader:
@@ -43,4 +53,9 @@ class Reader:
             CurveReading(engine, asker),
             WatchReading(engine, asker),
             MadeReading(engine, asker),
+            RealisedReading(engine, asker),
+            PerformanceReading(engine, asker),
+            NamingReading(engine, asker),
+            OnwardReading(engine, asker),
+            ImportedReading(engine, asker),
         )

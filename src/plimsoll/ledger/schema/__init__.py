@@ -14,6 +14,7 @@ tree less to write for every row.
 """
 
 from plimsoll.ledger.schema.base import metadata
+from plimsoll.ledger.schema.imported import import_lines, imports
 from plimsoll.ledger.schema.log import audit_log, events, heads, leases, meta
 from plimsoll.ledger.schema.money import (
     balances,
@@ -84,6 +85,8 @@ WRITE_ORDER = (
     "order_states",
     "external_orders",
     *FACTS,
+    "imports",
+    "import_lines",
     "positions",
     "venue_positions",
     "pnl_days",
@@ -125,6 +128,8 @@ __all__ = [
     "guard_alerts",
     "halts",
     "heads",
+    "import_lines",
+    "imports",
     "instrument_aliases",
     "instruments",
     "leases",

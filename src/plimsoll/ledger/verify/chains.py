@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import ColumnElement, Table, func, select, true
 
 from plimsoll.ledger import schema
 from plimsoll.ledger.log import link_content
@@ -98,13 +98,21 @@ def _in_units(proof: Proof, table: Table) -> Iterator[Row]:
 
 
 def _check_holes(proof: Proof, table: Table) -> None:
+    """See that rows are numbered without holes: those of an imported book by themselves, all others together."""
+    account = table.c.account_id
+    for imported in sorted(proof.imported):
+        _check_numbers(proof, table, account == imported)
+    _check_numbers(proof, table, account.not_in(sorted(proof.imported)) if proof.imported else true())
+
+
+def _check_numbers(proof: Proof, table: Table, among: ColumnElement[bool]) -> None:
     columns = table.c
     counted = (func.count(columns.id), func.max(columns.id), func.sum(columns.id))
-    count, last, total = (int(next(proof.ask(select(one)))[0] or 0) for one in counted)
+    count, last, total = (int(next(proof.ask(select(one).where(among)))[0] or 0) for one in counted)
     if count == last and total == last * (last + 1) // 2:
         return
     before = func.lag(columns.id, 1, 0).over(order_by=columns.id).label("before")
-    numbered = select(columns.account_id, columns.id, before).subquery()
+    numbered = select(columns.account_id, columns.id, before).where(among).subquery()
     for account_id, row_id, earlier in proof.ask(select(numbered).where(numbered.c.id != numbered.c.before + 1)):
         if row_id == earlier:
             proof.find("doubled_row", table.name, f"account {account_id}, row {row_id}", "its number is there twice")

@@ -12,9 +12,10 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, String, and_, case, exists, select, type_coerce, union_all
+from sqlalchemy import Connection, Select, String, and_, case, exists, literal_column, select, type_coerce, union_all
 
 from plimsoll.ledger import orders, schema, verdicts
+from plimsoll.ledger.imported_accounts import imported_accounts
 from plimsoll.ledger.recompute import UNREADABLE
 from plimsoll.ledger.verify.proof import Proof, whole
 from plimsoll.ledger.verify.states import Course, Fill, OrderNote, StoredState, tell_course, tell_states
@@ -142,18 +143,24 @@ def _orders_and_verdicts() -> Select[Any]:
 
 
 def _fills() -> Select[Any]:
-    """Ask for the trades of every order, and for what was told under their ids by somebody who named no order."""
+    """Ask for the trades of every order, and for what was told under their ids by somebody who named no order.
+
+    What was brought along was ordered elsewhere, whatever it names.
+    """
     other = schema.trades.alias()
     same = and_(
         other.c.account_id == _TRADES.account_id,
         other.c.instrument_id == _TRADES.instrument_id,
         other.c.broker_trade_id == _TRADES.broker_trade_id,
+        # True of every row, and what makes SQLite go by the natural key: by the account alone it would look through
+        # all of its trades for each, and a million that name no order would never end.
+        other.c.revision >= literal_column("0"),
     )
     named = select(_TRADES.account_id, _TRADES.id, _TRADES.order_id).where(_TRADES.order_id != 0)
     unnamed = (
         select(_TRADES.account_id, _TRADES.id, other.c.order_id)
         .select_from(schema.trades.join(other, same))
-        .where(_TRADES.order_id == 0, other.c.order_id != 0)
+        .where(_TRADES.order_id == 0, other.c.order_id != 0, _TRADES.account_id.not_in(imported_accounts()))
         .distinct()
     )
     its = union_all(named, unnamed).subquery()

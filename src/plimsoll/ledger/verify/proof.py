@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Select, Table, text
 
 from plimsoll.ledger import schema
+from plimsoll.ledger.imported_accounts import imported_accounts, unfinished_accounts
 from plimsoll.ledger.recompute import UNREADABLE
 from plimsoll.ledger.streaming import streamed
 from plimsoll.ledger.verify.report import Finding, VerifyReport
@@ -29,6 +30,9 @@ class Proof:
     findings: list[Finding] = field(default_factory=list)
     checked: dict[str, int] = field(default_factory=dict)
     unseen: list[str] = field(default_factory=list)
+    #: Which accounts are imported books, and which of these were never finished; looked up once.
+    _imported: frozenset[int] | None = None
+    _unfinished: frozenset[int] | None = None
     #: What could not be read was told once, however many checks need it.
     _told_unreadable: set[tuple[str, str]] = field(default_factory=set)
     #: Tables that have rows; `meta` always has one.
@@ -49,6 +53,20 @@ class Proof:
             asked = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in names)  # noqa: S608  names of our own
             self._filled.update(self.connection.execute(text(asked)).scalars())
         return table.name not in self._filled
+
+    @property
+    def imported(self) -> frozenset[int]:
+        """Name the accounts that are imported books: the rows of each are numbered by themselves."""
+        if self._imported is None:
+            self._imported = frozenset(whole(row[0]) for row in self.ask(imported_accounts()))
+        return self._imported
+
+    @property
+    def unfinished(self) -> frozenset[int]:
+        """Name the imported books that were never finished: their caches come last, and nobody is shown them."""
+        if self._unfinished is None:
+            self._unfinished = frozenset(whole(row[0]) for row in self.ask(unfinished_accounts()))
+        return self._unfinished
 
     def ask(self, question: Select[Any]) -> Iterator[Row]:
         """Stream the answer to a question."""

@@ -1,5 +1,6 @@
 """What the book tells of the past, as it is shown: profit and loss, movements of cash, breaches, the log, events."""
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -7,6 +8,7 @@ import orjson
 
 from plimsoll.edges.api.access import Caller
 from plimsoll.edges.api.find import among_of, bot_id, instruments_named
+from plimsoll.edges.api.present import imported as imported_shown
 from plimsoll.edges.api.present.orders import checks
 from plimsoll.edges.api.schemas import (
     Amount,
@@ -26,7 +28,7 @@ from plimsoll.edges.api.schemas import (
     PolicyRow,
 )
 from plimsoll.ledger import keys
-from plimsoll.ledger.reading.earnings import By, Earned
+from plimsoll.ledger.reading.earnings import By, Earned, Of
 from plimsoll.ledger.reading.holdings import BookedLine
 from plimsoll.ledger.reading.paging import Below, cursor_text, parse_cursor
 from plimsoll.ledger.reading.watching import Breach
@@ -48,19 +50,21 @@ def pnl(
     earned = caller.book.earnings.earned(
         By(by), since=first_day, until=last_day, among=among_of(caller, portfolio), instruments=named
     )
-    rows = [_pnl_row(caller, one) for one in earned]
+    traded_before = imported_shown.strategies_of(caller, (one.of for one in earned))
+    rows = [_pnl_row(caller, one, traded_before) for one in earned]
     return Pnl(first_day=first_day, last_day=last_day, by=by, items=rows)
 
 
-def _pnl_row(caller: Caller, earned: Earned) -> PnlRow:
+def _pnl_row(caller: Caller, earned: Earned, traded_before: Mapping[Of, str]) -> PnlRow:
     of, move, hot = earned.of, earned.move, caller.desk.books.hot
     portfolio: Portfolio | None = hot.get(keys.portfolio(of.portfolio_id))
     is_a_bots = portfolio is not None and of.strategy_id != 0
+    bot = bot_id(portfolio, of.strategy_id) if portfolio is not None and is_a_bots else None
     return PnlRow(
         time=of.time or None,
         portfolio=None if portfolio is None else portfolio.uid,
         symbol=_symbol(caller, of.instrument_id),
-        strategy=bot_id(portfolio, of.strategy_id) if portfolio is not None and is_a_bots else None,
+        strategy=traded_before.get(of, bot),
         currency=earned.currency,
         realized_pnl=move.realized,
         fees=[Amount(asset=asset, amount=amount) for asset, amount in move.fees],
@@ -196,7 +200,7 @@ def _next(below: Below | None) -> str | None:
 
 
 def _named(caller: Caller, said: str | None) -> AccountId | None:
-    return None if said is None else caller.estate.account(caller.actor, said).ports.account_id
+    return None if said is None else caller.estate.number(caller.actor, said)
 
 
 def _account(caller: Caller, account_id: AccountId) -> str:

@@ -139,7 +139,9 @@ def candle(bar: Bar, now: datetime) -> Candle:
 def _priced(caller: Caller, portfolio: str | None) -> list["ServedAccount"]:
     # A key for one portfolio sees the prices of its account, which tell nothing of what the others hold.
     mine = caller.estate.within(caller.actor, portfolio)
-    return list({each.account_id: caller.estate.of(each) for each in mine}.values())
+    # Nothing is priced for an imported book.
+    traded = [each for each in mine if not caller.estate.is_imported(each)]
+    return list({each.account_id: caller.estate.of(each) for each in traded}.values())
 
 
 #: Intervals by their names.

@@ -28,6 +28,7 @@ from plimsoll.ledger import keys
 from plimsoll.model import money
 from plimsoll.model.account import Account, Portfolio
 from plimsoll.model.ids import PortfolioId
+from plimsoll.model.position import Position
 from plimsoll.risk.gate.verdict import percent
 from plimsoll.risk.limits import CAUTIOUS, Limits
 from plimsoll.risk.margin import CRITICAL_LOAD, EMERGENCY_LOAD, WARNING_LOAD, Load, LoadLevel
@@ -121,7 +122,7 @@ def position_row(caller: Caller, held: PositionFigures) -> PositionRow:
         symbol=held.instrument.symbol,
         side="LONG" if position.quantity > 0 else "SHORT",
         quantity=abs(position.quantity),
-        entry_price=held.entry_price,
+        entry_price=None if cost_is_unknown(position) else held.entry_price,
         current_price=held.price,
         value=held.value,
         unrealized_pnl=held.unrealized_pnl,
@@ -138,6 +139,11 @@ def position_row(caller: Caller, held: PositionFigures) -> PositionRow:
         # A bot trades a leg of its own, under its own number.
         strategy=None if position.strategy_id is None else bot_id(owner, position.strategy_id),
     )
+
+
+def cost_is_unknown(position: Position) -> bool:
+    """Say whether all that is open came in at a cost that nobody told: there is no average of nothing."""
+    return position.quantity == position.uncosted
 
 
 def margin(caller: Caller, served: "ServedAccount") -> MarginStatus:
@@ -202,11 +208,13 @@ def _part(caller: Caller, served: "ServedAccount", portfolios: frozenset[Portfol
 def _deepest(parts: Sequence[_Part]) -> schemas.Load:
     shown = [(part.figures.margin.load, book_view(part.served.ports).limits) for part in parts]
     if not shown:
-        return load_shown(_NOTHING, CAUTIOUS)
+        return load_shown(no_load(), CAUTIOUS)
     return load_shown(*max(shown, key=lambda pair: (_DEPTH.index(pair[0].level), pair[0].ratio or money.ZERO)))
 
 
-_NOTHING = Load(money.ZERO, LoadLevel.SAFE, applies=False, gross=money.ZERO, cap=Decimal(1))
+def no_load() -> Load:
+    """Give the load of what holds nothing that could be called in."""
+    return Load(money.ZERO, LoadLevel.SAFE, applies=False, gross=money.ZERO, cap=Decimal(1))
 
 
 def _load_warning(load: Load) -> list[str]:
@@ -222,8 +230,8 @@ def _portfolio_position(held: PositionFigures) -> PortfolioPosition:
         product_id=held.instrument.symbol,
         quantity=position.quantity,
         crypto_balance=money.settle_product(abs(position.quantity), held.instrument.multiplier),
-        usd_invested=abs(position.cost),
-        average_cost_basis=held.entry_price,
+        usd_invested=None if cost_is_unknown(position) else abs(position.cost),
+        average_cost_basis=None if cost_is_unknown(position) else held.entry_price,
         current_value=held.value,
         unrealized_pnl=held.unrealized_pnl,
         pnl_pct=_percent(held.unrealized_ratio),

@@ -9,6 +9,8 @@ from plimsoll.edges.api.routes import (
     portfolios,
     prices,
     reconciliation,
+    reports,
+    reports_tax,
     safety,
     system,
 )
@@ -25,4 +27,6 @@ ROUTERS = (
     bots.router,
     reconciliation.router,
     brokers.router,
+    reports.router,
+    reports_tax.router,
 )

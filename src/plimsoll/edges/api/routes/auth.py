@@ -68,14 +68,14 @@ async def list_keys(keeper: Reader) -> Response:
     """List the caller's keys, without their secrets; a key that may not keep keys sees itself alone."""
     mine = keeper.desk.people.keys_of(keeper.actor)
     records = [record for record in mine if keeper.keeps_keys or record.uid == keeper.actor.token_uid]
-    return answer(Keys(items=[shown.key(record, keeper.estate.portfolios(keeper.actor)) for record in records]))
+    return answer(Keys(items=[shown.key(record, keeper.estate.seen(keeper.actor)) for record in records]))
 
 
 @router.post("/keys", response_model=MadeKey, status_code=201)
 async def make_key(wish: NewKey, keeper: KeyKeeper) -> Response:
     """Make a key; its secret is in this answer and nowhere else, so keep it."""
     _refuse_narrowed(keeper)
-    mine = keeper.estate.portfolios(keeper.actor)
+    mine = keeper.estate.seen(keeper.actor)
     portfolios = None
     if wish.portfolios is not None:
         portfolios = frozenset(keeper.estate.portfolio(keeper.actor, said).id for said in wish.portfolios)

@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from plimsoll.edges.api.access import Reader
 from plimsoll.edges.api.answers import API, StrictRoute, answer
+from plimsoll.edges.api.present import imported as imported_shown
 from plimsoll.edges.api.present import worth as shown
 from plimsoll.edges.api.problems import refused_field
 from plimsoll.edges.api.schemas import (
@@ -27,27 +29,40 @@ router = APIRouter(prefix=API, route_class=StrictRoute, tags=["portfolios"])
 
 @router.get("/portfolios", response_model=Portfolios)
 async def list_portfolios(caller: Reader) -> Response:
-    """List the caller's portfolios with their cash."""
+    """List the caller's portfolios with their cash; imported books behind those that are traded on."""
     mine = caller.estate.portfolios(caller.actor)
-    return answer(Portfolios(items=[shown.portfolio(caller.desk, portfolio) for portfolio in mine]))
+    imported = await run_in_threadpool(imported_shown.portfolios, caller, caller.estate.imported(caller.actor))
+    return answer(Portfolios(items=[*(shown.portfolio(caller.desk, portfolio) for portfolio in mine), *imported]))
 
 
 @router.get("/portfolios/{portfolio_id}", response_model=PortfolioRow)
 async def get_portfolio(portfolio_id: str, caller: Reader) -> Response:
     """Give one portfolio, by id or name."""
-    return answer(shown.portfolio(caller.desk, caller.estate.portfolio(caller.actor, portfolio_id)))
+    found = caller.estate.portfolio(caller.actor, portfolio_id)
+    if caller.estate.is_imported(found):
+        return answer((await run_in_threadpool(imported_shown.portfolios, caller, [found]))[0])
+    return answer(shown.portfolio(caller.desk, found))
 
 
 @router.get("/portfolio", response_model=PortfolioSummary)
 async def summarise(caller: Reader, portfolio: str | None = None) -> Response:
-    """Tell what a portfolio is worth and how it is used; without a name, all of the caller's together."""
-    return answer(shown.summary(caller, caller.estate.within(caller.actor, portfolio)))
+    """Tell what a portfolio is worth and how it is used; without a name, all that the caller trades on together."""
+    chosen = caller.estate.within(caller.actor, portfolio)
+    if chosen and caller.estate.is_imported(chosen[0]):
+        return answer(await run_in_threadpool(imported_shown.summary, caller, chosen[0]))
+    return answer(shown.summary(caller, chosen))
 
 
 @router.get("/positions", response_model=Positions)
 async def list_positions(caller: Reader, portfolio: str | None = None) -> Response:
-    """List open positions at today's prices; where a price is not in time, its value is unknown."""
-    return answer(shown.positions(caller, caller.estate.within(caller.actor, portfolio)))
+    """List open positions at today's prices; where a price is not in time, its value is unknown.
+
+    Without a name, of all that the caller trades on; those of an imported book where it is named.
+    """
+    chosen = caller.estate.within(caller.actor, portfolio)
+    if chosen and caller.estate.is_imported(chosen[0]):
+        return answer(await run_in_threadpool(imported_shown.positions, caller, chosen[0]))
+    return answer(shown.positions(caller, chosen))
 
 
 @router.get("/equity", response_model=EquityCurve)
