@@ -210,9 +210,10 @@ def test_a_portfolio_that_is_traded_takes_no_import(tmp_path: Path, data: Path) 
     """Neither does the folder of a replay."""
     with served(data) as desk:
         desk.sign_in()
-        said = bring(written(tmp_path / "a.csv", *FIRST), data, portfolio="main")
-        assert said.code == 1
-        assert "is traded at" in said.err
+        for more in ((), ("--dry-run",)):
+            said = bring(written(tmp_path / "a.csv", *FIRST), data, *more, portfolio="main")
+            assert said.code == 1
+            assert "is traded at" in said.err
     words = replay_words(candles(tmp_path / "bars.csv", wave(40)), tmp_path / "replayed")
     assert plimsoll(*words).code == 0
     said = bring(tmp_path / "a.csv", tmp_path / "replayed")
@@ -383,3 +384,14 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path, data: Path) -> None:
         said = plimsoll("import", words[0], tmp_path / "pipe.csv", *words[1:], "--data", data)
         assert said.code == 1
         assert "no file" in said.err
+
+
+def test_no_line_is_left_out_behind_too_many_bad_ones(tmp_path: Path, data: Path) -> None:
+    """Nobody reads on behind so many complaints: the good lines there must not be lost without a word."""
+    bad = ["2021-02-01T00:00:00Z,BTC/USD,buy,NaN,1,,,,,"] * 1000
+    said = bring(written(tmp_path / "bad.csv", *FIRST, *bad, *LATER), data, "--skip-bad-lines")
+    assert said.code == 1
+    assert "fewer than 1000" in said.err
+    assert not (data / "desk.db").exists()
+    told = done(bring(written(tmp_path / "less.csv", *FIRST, *bad[:-1], *LATER), data, "--skip-bad-lines"))
+    assert told["trades_added"] == 3

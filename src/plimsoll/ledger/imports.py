@@ -238,14 +238,13 @@ def _shown(draft: Draft, user_id: UserId, name: str) -> Portfolio | None:
     # A book that was imported before the desk made its own of this name stays the book that it is.
     if not named or STATEMENT in named:
         return named.get(STATEMENT)
-    raise CommandRefused(
-        Refusal(
-            "portfolio_traded",
-            f"`{name}` is traded at {next(iter(named))}: a book that is traded and one that was imported stay apart",
-            observed=name,
-            remedy="name another portfolio",
-        )
-    )
+    raise CommandRefused(traded(name, next(iter(named))))
+
+
+def traded(name: str, broker: str) -> Refusal:
+    """Say that a portfolio takes no imports."""
+    sentence = f"`{name}` is traded at {broker}: a book that is traded and one that was imported stay apart"
+    return Refusal("portfolio_traded", sentence, observed=name, remedy="name another portfolio")
 
 
 # Take -----------------------------------------------------------------------------------------------------------------

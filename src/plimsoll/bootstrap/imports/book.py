@@ -25,14 +25,14 @@ from sqlalchemy import Engine
 from plimsoll.bootstrap import DataDirectory, look_at
 from plimsoll.desk.import_book import Importing
 from plimsoll.imports.bot_owned import BotOwnedStatement
-from plimsoll.imports.statement import Complaint, Statement
+from plimsoll.imports.statement import COMPLAINT_LIMIT, Complaint, Statement
 from plimsoll.imports.tally import Standing, Unequal, unequal
 from plimsoll.imports.theirs import Report, Theirs, compare, nets_by_leg
 from plimsoll.ledger.imported.build import BookPlace, Built, Holding, build
 from plimsoll.ledger.imported.current import Book, book_named
 from plimsoll.ledger.imported.spool import Contradiction, Spool, Wanted
 from plimsoll.ledger.imported.spool import Statement as Told
-from plimsoll.ledger.imports import check_name
+from plimsoll.ledger.imports import check_name, traded
 from plimsoll.model.clock import Clock
 from plimsoll.model.errors import CommandRefused, Illegal, PlimsollError, Refusal
 from plimsoll.model.ids import AccountId, Ids, InstrumentId, PortfolioId, StrategyId, UserId
@@ -62,7 +62,7 @@ class TellsProfits(Protocol):
 
 
 class ImportRefused(PlimsollError):
-    """Nothing was imported: mend these lines, or leave them out with --skip-bad-lines."""
+    """Nothing was imported: mend these lines, or leave them out with --skip-bad-lines, if they are fewer than 1000."""
 
     def __init__(self, complaints: Iterable[Complaint]) -> None:
         self.complaints = tuple(complaints)
@@ -136,12 +136,16 @@ async def import_statement(desk: Desk, source: Statement, wish: Wish, progress: 
     """
     check_name(wish.portfolio)
     with _spool(desk) as spool, _current(desk, wish) as (engine, book):
+        if book.account_id is None and book.traded_at:
+            # The desk would refuse it as well, a minute later; a dry run would never hear of it.
+            raise CommandRefused(traded(wish.portfolio, book.traded_at))
         if engine is not None and book.account_id is not None:
             progress("loading", 0, 0)
             spool.load_current(engine, book.account_id)
         number = spool.begin_statement(_statement(desk, source, wish, book.next_number), source.venue)
         complaints = _read(spool, number, source, progress)
-        if complaints and not wish.skip_bad_lines:
+        # A reader that has complained so often reads no further: what stands behind would be left out without a word.
+        if complaints and (not wish.skip_bad_lines or len(complaints) >= COMPLAINT_LIMIT):
             raise ImportRefused(complaints)
         progress("sorting", 0, 0)
         try:
