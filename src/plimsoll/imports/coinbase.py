@@ -15,7 +15,17 @@ from decimal import Decimal
 from functools import partial
 
 from plimsoll.imports import csv_file
-from plimsoll.imports.cells import Twins, asset, digits_or_zero, grouped_number, moment, pair, price_of, split_pair
+from plimsoll.imports.cells import (
+    Twins,
+    asset,
+    digits_or_zero,
+    grouped_number,
+    moment,
+    pair,
+    price_of,
+    split_pair,
+    turn_of,
+)
 from plimsoll.imports.csv_file import Format, Row, Shape, complaint, told_rows
 from plimsoll.imports.groups import Group, both_ways, exchanged, one_fee
 from plimsoll.imports.movements import movement
@@ -164,7 +174,7 @@ def _transaction(row: Row, options: Options, twins: Twins) -> Iterable[Told]:
 
 
 def _bought(row: Row, is_buy: bool, what: str, quantity: Decimal, reference: str) -> Told:
-    currency = asset(row.needed(*_CURRENCY), _CURRENCY[0])
+    currency, side = asset(row.needed(*_CURRENCY), _CURRENCY[0]), Side.BUY if is_buy else Side.SELL
     # What was paid is exact; the price beside it is rounded to two places.
     subtotal = row.number_or_none("subtotal", read=_money)
     fee = row.number_or_zero(_FEES, read=_money).copy_abs()
@@ -175,11 +185,13 @@ def _bought(row: Row, is_buy: bool, what: str, quantity: Decimal, reference: str
         moment(row.needed("timestamp"), "timestamp"),
         reference,
         pair(what, currency, "asset"),
-        Side.BUY if is_buy else Side.SELL,
+        side,
         quantity.copy_abs(),
         price,
         fee,
         currency if fee else "",
+        # Its ids say nothing about order, where it has any.
+        sequence=turn_of(side),
     )
 
 

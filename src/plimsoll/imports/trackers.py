@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 from plimsoll.imports import csv_file
-from plimsoll.imports.cells import Twins, asset, digits_or_zero, moment, order_shown, pair, price_of
+from plimsoll.imports.cells import Twins, asset, digits_or_zero, moment, order_shown, pair, price_of, turn_of
 from plimsoll.imports.csv_file import Format, Row, Shape, told_rows
 from plimsoll.imports.groups import exchanged
 from plimsoll.imports.movements import movement
@@ -43,6 +43,7 @@ def _line(row: Row, options: Options, twins: Twins, dates: str | None) -> Iterab
             deal.price,
             fee,
             paid_in,
+            sequence=turn_of(deal.side),
             note=tag,
         )
         return
