@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.cli.shell import Said, plimsoll
+from tests.imports.freqtrade_made import MadeDatabase
 
 D = Decimal
 Case = Mapping[str, Any]
@@ -241,6 +242,20 @@ def test_freqtrades_own_profits_are_ours(test_data: Path, tmp_path: Path, name: 
     assert again["trades_added"] == 0
     assert again["profits"] == answer["profits"]
     assert done(plimsoll("verify", "--data", tmp_path, "--json"))["ok"]
+
+
+def test_every_case_of_fees_funding_and_interest_makes_what_it_says(test_data: Path, tmp_path: Path) -> None:
+    """As trades of one database of freqtrade's; three of them are published with a digit less than they have."""
+    cases = json.loads((test_data / "pnl_cases" / "open_close_fees_funding.json").read_text())["cases"]
+    made = MadeDatabase(tmp_path / "tradesv3.sqlite")
+    for number, case in enumerate(cases, start=1):
+        made.round_trip_of(number, case)
+    answer = done(plimsoll("import", "freqtrade", made.path, "--data", tmp_path / "desk", "--json"))
+    ours = {one["id"]: float(one["ours"]) for one in answer["profits"]}
+    assert len(ours) == len(cases) == 25
+    for number, case in enumerate(cases, start=1):
+        assert ours[number] == pytest.approx(case["expect"]["profit_abs"], rel=1e-6), case["id"]
+    assert done(plimsoll("verify", "--data", tmp_path / "desk", "--json"))["ok"]
 
 
 # Statements of brokers ------------------------------------------------------------------------------------------------

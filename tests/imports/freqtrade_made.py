@@ -1,9 +1,10 @@
 """Databases as freqtrade makes them, of its newest schema or of an older one, written row by row."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 #: (column, what SQLAlchemy made of its type), as freqtrade 2024.10 creates them, as far as anybody reads them.
 TRADES = (
@@ -103,6 +104,26 @@ class MadeDatabase:
             assert isinstance(price, float)
             self.order(number, f"{number}-{side}", side, amount, price, order_filled_date=at)
         return self
+
+    def round_trip_of(self, number: int, case: Mapping[str, Any]) -> "MadeDatabase":
+        """Write a published case of fees, leverage, funding and interest as such a trade."""
+        futures = case["trading_mode"] == "futures"
+        return self.round_trip(
+            number,
+            exchange=case["exchange"],
+            pair="ADA/USDT:USDT" if futures else "ADA/USDT",
+            trading_mode=case["trading_mode"].upper(),
+            is_short=int(case["side"] == "short"),
+            leverage=float(case["leverage"]),
+            amount=case["amount"],
+            open_rate=case["open_rate"],
+            close_rate=case["close_rate"],
+            fee_open=case["fee_rate_open"],
+            fee_close=case["fee_rate_close"],
+            funding_fees=float(case["funding_fees"]),
+            interest_rate=(case["margin_interest"] or {"rate_per_period": 0.0})["rate_per_period"],
+            close_profit_abs=case["expect"]["profit_abs"],
+        )
 
     def change(self, sql: str) -> "MadeDatabase":
         """Change what stands there."""

@@ -163,23 +163,7 @@ def test_a_database_made_of_a_published_case_makes_what_the_case_says(
     (case,) = (each for each in every if each["id"] == name)
     assert len(every) == len(cases())
     path = tmp_path / "tradesv3.sqlite"
-    futures = case["trading_mode"] == "futures"
-    MadeDatabase(path).round_trip(
-        1,
-        exchange=case["exchange"],
-        pair="ADA/USDT:USDT" if futures else "ADA/USDT",
-        trading_mode=case["trading_mode"].upper(),
-        is_short=int(case["side"] == "short"),
-        leverage=float(case["leverage"]),
-        amount=case["amount"],
-        open_rate=case["open_rate"],
-        close_rate=case["close_rate"],
-        fee_open=case["fee_rate_open"],
-        fee_close=case["fee_rate_close"],
-        funding_fees=float(case["funding_fees"]),
-        interest_rate=(case["margin_interest"] or {"rate_per_period": 0.0})["rate_per_period"],
-        close_profit_abs=case["expect"]["profit_abs"],
-    )
+    MadeDatabase(path).round_trip_of(1, case)
     (profit,) = report_of(open_freqtrade(path, Options())).profits
     # Three of the cases are written with one digit less than they have, and are compared by a millionth upstream.
     assert float(profit.ours) == pytest.approx(case["expect"]["profit_abs"], rel=1e-6)
