@@ -16,7 +16,7 @@ export PLIMSOLL_TEST_DATA
 export PYTHON
 export PYTHONUTF8 := 1
 
-.PHONY: help up page test check mutants bench lock clean
+.PHONY: help up page test check mutants simulate bench lock clean
 
 help: ## show these lines
 	@echo "Plimsoll, a self-hosted trading desk"
@@ -52,6 +52,11 @@ check: .venv/.ready-to-develop ## format, lint, types, import direction, dead co
 
 mutants: .venv/.ready-to-develop ## plant known mistakes in a copy of the source; each must be caught by the law it breaks
 	$(PY) -m tests.simulation.planted.runner
+
+SEEDS ?= 1-200
+HOURS ?= 1
+simulate: .venv/.ready-to-develop ## let seeds live hours in the hostile world (SEEDS=1-200 HOURS=1 WORKERS=2)
+	$(PY) -m tests.simulation.hours.simulate --seeds $(SEEDS) --hours $(HOURS) --workers $(WORKERS)
 
 bench: .venv/.ready-to-develop ## measure against raw SQLite in the same run and write benchmarks/RESULTS.md
 	$(PY) -m benchmarks

@@ -26,7 +26,6 @@ CALLED_FROM_OUTSIDE = [
 #: Used by tests alone for now, each with its reason; a name that the product has come to use is told, too.
 AHEAD_OF_USE = {
     "Split": "imports, and venues that tell of one",
-    "book_cash": "imports, and venues that tell of money that moved",
     "book_late_fee": "venues that tell a fee after its fill",
     "crash": "the crash sweep's hold on the loop",
     "create_from_template": "the quick way to a new book for tests and the simulation",

@@ -410,7 +410,7 @@ def test_what_is_no_book_of_this_release_is_refused(tmp_path: Path) -> None:
         with pytest.raises(refusal):
             Book(book)
     with closing(sqlite3.connect(book, isolation_level=None)) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '0005'")
+        connection.execute("UPDATE alembic_version SET version_num = '0006'")
     with pytest.raises(Illegal, match="user = None: there is nobody of this name; there are: none"):
         Book(book)
     with pytest.raises(BadSetting, match="database"):

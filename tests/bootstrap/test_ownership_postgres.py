@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from plimsoll.bootstrap.ownership import keep_the_lease
+from plimsoll.bootstrap.ownership import LeaseWatch, keep_the_lease
 from plimsoll.ledger import keys, queries
 from plimsoll.ledger.books import LedgerBooks
 from plimsoll.ledger.database import open_database
@@ -15,7 +15,7 @@ from plimsoll.ledger.outside import halt_from_outside
 from plimsoll.ledger.schema import metadata
 from plimsoll.ledger.verify import verify
 from plimsoll.model.account import Halt, Scope, TradingState
-from plimsoll.model.clock import SystemClock
+from plimsoll.model.clock import Clock, SystemClock
 from plimsoll.store.connection import OwnershipLost, StoreFailed
 from plimsoll.store.drivers import ThreadDriver
 from plimsoll.store.hot import HotKey
@@ -41,9 +41,12 @@ def book(postgres_cluster: Cluster) -> Iterator[PostgresPlace]:
 class Owner:
     """The owner of books, as the served desk is."""
 
-    def __init__(self, place: PostgresPlace) -> None:
+    def __init__(self, place: PostgresPlace, clock: Clock) -> None:
         self.place = place
+        self.clock = clock
+        self.keeper: asyncio.Task[None]
         self.lease: Lease = take_lease(place, Holder("a", "ada"), SECONDS)
+        self.watch = LeaseWatch(self.lease, clock, clock.monotonic())
         fence = self.lease.fence(heeds_control=True)
         scribe = Scribe(writer(place, metadata, queries.compiled("postgresql"), fence=fence), LedgerBooks(CHAIN_KEY))
         self.events: asyncio.Queue[Any] = asyncio.Queue()
@@ -56,16 +59,18 @@ class Owner:
             self.events.put_nowait(event)
 
     async def keep(self) -> None:
-        await keep_the_lease(self.lease, self.books, SystemClock(), self.told.put_nowait)
+        await keep_the_lease(self.watch, self.books, self.clock, self.told.put_nowait)
 
 
-def play(place: PostgresPlace, story: Callable[[Owner], Coroutine[object, object, None]]) -> None:
+def play(
+    place: PostgresPlace, story: Callable[[Owner], Coroutine[object, object, None]], clock: Clock | None = None
+) -> None:
     """Run a story with an owner whose account is open."""
 
     async def main() -> None:
-        owner = Owner(place)
+        owner = Owner(place, clock or SystemClock())
         await owner.books.write(opening(()))
-        keeper = asyncio.create_task(owner.keep())
+        owner.keeper = keeper = asyncio.create_task(owner.keep())
         try:
             async with asyncio.timeout(60):
                 await story(owner)
@@ -154,3 +159,84 @@ def test_a_halt_from_outside_leaves_a_stricter_one_and_other_sources_alone(book:
         assert (halt.state, halt.reason) == expected
         assert tell(book, "SELECT state, reason FROM halts WHERE source = 'manual'") == [expected]
     assert tell(book, "SELECT reason FROM halts WHERE source = 'guard:drawdown'") == [("its own",)]
+
+
+# What may leave for a venue -------------------------------------------------------------------------------------------
+
+
+class HandClock:
+    """A stopwatch that a test sets."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> datetime:
+        return NOON
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def test_something_leaves_only_in_the_first_half_of_a_lease_by_the_stopwatch(book: PostgresPlace) -> None:
+    """Whatever the hour is said to be; a sign of life counts from when it was begun, not from when it arrived."""
+    clock = HandClock()
+    watch = LeaseWatch(take_lease(book, Holder("a", "ada"), 30), clock, clock.monotonic())
+    assert watch.may_send() is None
+    clock.seconds = 14.999
+    assert watch.may_send() is None
+    clock.seconds = 15.0
+    assert watch.may_send() == "the lease on these books was renewed 15.0 s ago and lasts 30 s"
+    watch.renewed(10.0)
+    assert watch.may_send() is None
+    clock.seconds = 25.0
+    assert watch.may_send() == "the lease on these books was renewed 15.0 s ago and lasts 30 s"
+    watch.lost()
+    watch.renewed(25.0)
+    assert watch.may_send() == "another process owns these books now"
+    watch.lease.release()
+
+
+def test_an_owner_that_slept_sends_nothing_before_it_has_shown_itself_again(book: PostgresPlace) -> None:
+    """Nobody took its place meanwhile: the next sign of life makes the books certain to be its own again."""
+
+    async def story(owner: Owner) -> None:
+        clock.seconds = 3_600.0
+        assert owner.watch.may_send() is not None
+        while owner.watch.may_send() is not None:
+            await asyncio.to_thread(tell, book, "SELECT 1")
+        assert owner.told.empty()
+
+    clock = HandClock()
+    play(book, story, clock)
+
+
+def test_an_owner_that_was_replaced_sends_nothing_any_more(book: PostgresPlace) -> None:
+    """Also in the half of its lease that it believed to have."""
+
+    async def story(owner: Owner) -> None:
+        assert owner.watch.may_send() is None
+        tell(book, "UPDATE leases SET epoch = epoch + 1, holder = 'bob'")
+        await owner.told.get()
+        assert owner.watch.may_send() == "another process owns these books now"
+
+    play(book, story)
+
+
+def test_a_sign_of_life_under_way_arrives_before_the_lease_is_given_back(book: PostgresPlace) -> None:
+    """Behind it, it would keep everybody waiting for an owner that has ended."""
+
+    async def story(owner: Owner) -> None:
+        with connect(book) as other:
+            other.execute("BEGIN")
+            other.execute("SELECT FROM leases FOR UPDATE")
+            while not tell(book, "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+                await asyncio.to_thread(tell, book, "SELECT 1")
+            owner.keeper.cancel()
+            await asyncio.to_thread(tell, book, "SELECT 1")
+            assert not owner.keeper.done()
+            other.execute("COMMIT")
+        await asyncio.wait([owner.keeper])
+        assert owner.keeper.cancelled()
+
+    play(book, story)
+    assert tell(book, "SELECT until <= clock_timestamp() FROM leases") == [(True,)]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from plimsoll.bootstrap import DataDirectory, look_at
+from plimsoll.bootstrap.outside import Outside
 from plimsoll.bootstrap.served import OWNER, NoLivePrices, Served, open_served
 from plimsoll.bootstrap.sources import LIVE, REPLAY, SYNTHETIC, Wanted
 from plimsoll.desk.halt import MANUAL, lift
@@ -69,7 +70,7 @@ async def served(
             chance=random.Random(1),
             version="test",
             say=(said if said is not None else []).append,
-            wire=around.connect,
+            outside=Outside(wire=around.connect),
         )
         try:
             await desk.start()

@@ -26,6 +26,8 @@ def approved(
     reduce_only: bool = False,
     post_only: bool = False,
     account_id: AccountId = ACCOUNT,
+    leg: str = "",
+    names_leg: bool = False,
 ) -> Approved:
     """Give an approved order; price and stop say which type it is. The same key is the same client order id."""
     kind = {
@@ -53,6 +55,7 @@ def approved(
         terms=terms,
         triggered_by="manual",
         made_at=MADE_AT,
+        leg=leg if names_leg else "",
     )
     return Approved(
         account_id=account_id,
@@ -68,6 +71,7 @@ def approved(
         value=Decimal(0),
         closes=reduce_only,
         remarks=(),
+        leg=leg,
     )
 
 

@@ -41,7 +41,7 @@ from plimsoll.model.instrument import AssetType, Instrument
 from plimsoll.model.order import Intent, Order, OrderState, OrderTerms, OrderType, Side
 from plimsoll.model.position import Position
 from plimsoll.model.quote import Bar, Fact, Moment, Quote, SourceFacts
-from plimsoll.model.venue import TradePage, VenueAccount, VenueEvent, VenueFacts, VenueOrder
+from plimsoll.model.venue import Movement, MovementPage, TradePage, VenueAccount, VenueEvent, VenueFacts, VenueOrder
 from plimsoll.risk.gate.verdict import Approved
 from plimsoll.runtime.virtual_loop import VirtualClock, run_virtual
 from plimsoll.store.connection import StoreFailed
@@ -115,6 +115,10 @@ class FaultyVenue:
         #: The history of fills is out of reach; and a cancelled order is said to have filled so much.
         self.no_history = False
         self.claims_filled: Decimal | None = None
+        #: What the venue's own ledger has, told in pages of so many; up to where it vouches for it, None for all of it.
+        self.movements: list[Movement] = []
+        self.movements_a_page = 100
+        self.movements_settled: int | None = None
         self._late: set[asyncio.Task[object]] = set()
 
     @property
@@ -182,6 +186,12 @@ class FaultyVenue:
         if self.no_history:
             raise TryAgain("the history does not answer")
         return await self.inner.trades_since(account_id, cursor)
+
+    async def movements_since(self, account_id: AccountId, cursor: int) -> MovementPage:
+        self._answer()
+        end = min(cursor + self.movements_a_page, len(self.movements))
+        complete = end == len(self.movements)
+        return MovementPage(tuple(self.movements[cursor:end]), end, complete, self.movements_settled)
 
     async def account(self, account_id: AccountId) -> VenueAccount:
         self._answer()

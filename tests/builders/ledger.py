@@ -213,6 +213,7 @@ def placing(key: str, instrument: Instrument, side: Side, quantity: str | Decima
             reserved_asset=instrument.cash_asset,
             value=D("1000"),
             closes=given.closes,
+            leg=given.leg,
         )
         orders.write_new(draft, order)
         note_order(draft, order, "CREATE")

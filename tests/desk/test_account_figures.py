@@ -10,7 +10,7 @@ from plimsoll.desk.account_figures import AccountFigures, PositionFigures, accou
 from plimsoll.desk.preview_order import preview_order
 from plimsoll.desk.reconcile_account import reconcile_account
 from plimsoll.desk.value_account import book_view, value_now
-from plimsoll.ledger import guarding
+from plimsoll.ledger import guarding, keys
 from plimsoll.ledger.cash import post_once
 from plimsoll.ledger.keys import Nav
 from plimsoll.ledger.log import Note, write_note
@@ -177,10 +177,12 @@ def test_a_coin_that_nothing_prices_is_named_once(tmp_path: Path) -> None:
 
 def test_before_the_first_deposit_there_is_no_peak(tmp_path: Path) -> None:
     async def story(desk: Desk) -> None:
-        await desk.ports.books.write(lambda draft: guarding.write_nav(draft, ACCOUNT, Nav(), desk.clock.now()))
+        await desk.ports.books.write(lambda draft: draft.put(keys.nav(ACCOUNT), None))
         told = figures(desk)
         assert (told.equity, told.peak_equity, told.drawdown) == (D(100_000), None, None)
         assert told.unknown == ("nothing was ever deposited",)
+        await desk.ports.books.write(lambda draft: guarding.write_nav(draft, ACCOUNT, Nav(), desk.clock.now()))
+        assert figures(desk).unknown == ("everything that was deposited went out again",)
 
     play(tmp_path, story)
 

@@ -170,7 +170,7 @@ def test_while_a_sweep_is_due_that_might_explain_it_no_break_is_gone(tmp_path: P
         await compare(desk)
         account = await desk.venue.account(ACCOUNT)
         partly = Sight(account, open_orders=0, foreign=(), doubted=(), whole=False)
-        record = record_of(desk.ports, Seen(Compared.DIFFERENT, 1, (), partly))
+        record = record_of(desk.ports, Seen(Compared.DIFFERENT, 1, (), (), partly))
         await desk.ports.books.write(record.write)
         assert desk.rows(BREAKS) == [("balance", "spot:USDT", "OPEN", 1)]
 

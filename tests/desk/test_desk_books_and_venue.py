@@ -305,9 +305,13 @@ def test_a_planted_difference_is_named_and_told_and_blocks_opening_unless_it_is_
         assert result.may_open is (what == "their order")
         assert desk.ports.reconciled is result.may_open
         assert (await desk.buy("0.01")).approved is result.may_open
-        assert len(desk.told.messages) == 1
         assert desk.rows("SELECT count(*) FROM events WHERE kind = 'BREAK_FOUND'") == [(1,)]
         assert len(result.external) == what.endswith("order")
+        assert len(desk.told.messages) == what.endswith("order"), "what a fill may explain is told when it has stood"
+        for _ in range(4):
+            await reconcile_account(desk.ports)
+        assert len(desk.told.messages) == 1
+        assert desk.rows("SELECT count(*) FROM events WHERE kind = 'BREAK_FOUND'") == [(1,)]
 
     play(tmp_path, story)
 

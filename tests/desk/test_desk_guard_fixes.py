@@ -258,10 +258,14 @@ def test_a_break_that_stands_is_told_and_written_once_and_again_when_it_comes_ba
         for _ in range(3):
             assert (await reconcile_account(desk.ports)).may_open
         await desk.paper.venue.deposit(ACCOUNT, "USDT", D(8), reference="unseen too")
-        await reconcile_account(desk.ports)
+        for _ in range(3):
+            await reconcile_account(desk.ports)
         assert told() == (start[0] + 2, start[1] + 2, start[2] + 3)
         desk.die()
         await desk.start()
+        assert told() == (start[0] + 2, start[1] + 3, start[2] + 4), "people are told when it has stood for three looks"
+        for _ in range(2):
+            await reconcile_account(desk.ports)
         assert told() == (start[0] + 3, start[1] + 3, start[2] + 4), "a new process tells what it finds"
 
     play(tmp_path, story)

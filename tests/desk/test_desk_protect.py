@@ -414,6 +414,45 @@ def test_a_blind_account_neither_warns_nor_closes_and_says_why_once(tmp_path: Pa
     play(tmp_path, story)
 
 
+async def looks(desk: Desk, seconds: int) -> None:
+    for _ in range(seconds):
+        await desk.look("50000", after=1)
+
+
+def test_a_short_doubt_stops_opening_at_once_and_nobody_is_told(tmp_path: Path) -> None:
+    """C13: a stream breaks off and is back; who hears of each such moment looks at none of them any more."""
+
+    async def story(desk: Desk) -> None:
+        for _ in range(5):
+            desk.ports.doubt("the stream lost something")
+            await looks(desk, 4)
+            assert isinstance(desk.guard.last, Blind)
+            assert not (await desk.buy("0.001")).approved
+            desk.ports.reconciled = True
+            await looks(desk, 11)
+            assert (await desk.buy("0.001")).approved
+        assert desk.told.messages == []
+
+    play(tmp_path, story)
+
+
+def test_people_hear_when_blindness_lasts_and_when_that_is_over(tmp_path: Path) -> None:
+    async def story(desk: Desk) -> None:
+        desk.ports.doubt("the stream lost something")
+        await looks(desk, 10)
+        assert desk.told.messages == []
+        await looks(desk, 20)
+        assert desk.told.messages == [("warning", "BLIND: the book has not been found equal to the venue")]
+        desk.ports.reconciled = True
+        await looks(desk, 5)
+        assert desk.told.words() == ["BLIND"], "it may be a moment only"
+        assert (await desk.buy("0.001")).approved, "what is seen counts at once"
+        await looks(desk, 20)
+        assert desk.told.messages[1:] == [("info", "SEES AGAIN: the account can be valued, and its guards act")]
+
+    play(tmp_path, story)
+
+
 def test_an_empty_account_is_blind_and_not_below_the_least_equity(tmp_path: Path) -> None:
     async def story(desk: Desk) -> None:
         await desk.ports.books.write(lambda draft: draft.put(keys.nav(ACCOUNT), None))

@@ -116,7 +116,7 @@ def test_people_are_told_once_of_what_one_quote_says_and_then_that_the_account_i
         await assert_nothing_happened(desk)
         desk.show("30000")
         await desk.wait(20)
-        assert desk.told.words() == ["SUSPICIOUS", "BLIND"] * 2, "it is another one"
+        assert desk.told.words() == ["SUSPICIOUS", "BLIND", "SEES AGAIN", "SUSPICIOUS", "BLIND"], "it is another one"
 
     serve(tmp_path, story)
 

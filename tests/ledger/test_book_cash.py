@@ -10,12 +10,15 @@ import pytest
 from plimsoll.ledger import keys
 from plimsoll.ledger.book_cash import book_cash
 from plimsoll.ledger.book_trade import Booking
+from plimsoll.ledger.verify import verify
 from plimsoll.model.cash import FUTURES, LOAN, SPOT, Arrival, CashEvent, CashKind, debt
 from plimsoll.model.errors import Illegal
 from plimsoll.model.position import Position
 from plimsoll.store.draft import Row
+from plimsoll.store.place import Place
 from tests.builders.happenings import OTHER, desk, facts_of, telling
-from tests.builders.ledger import ACCOUNT, MAIN, NOON, PERPETUAL, Books, assert_hot_equals_database, buy
+from tests.builders.ledger import ACCOUNT, CHAIN_KEY, MAIN, NOON, PERPETUAL, Books, assert_hot_equals_database, buy
+from tests.builders.places import books_in
 
 D = Decimal
 
@@ -119,3 +122,20 @@ def test_only_a_person_adjusts_and_says_why(books: Books) -> None:
     assert facts_of(books).lines == []
     assert tell(books, adjustment) == [Booking.BOOKED]
     assert "a residue of the venue's rounding" in str(rows(books, "audit_log")[-1][7])
+
+
+def test_both_engines_hold_every_kind_that_a_venue_tells(place: Place) -> None:
+    """With a position and without one, on its way in and out; the book goes on from it and proves itself."""
+    books = books_in(place).open()
+    books.book(buy(PERPETUAL, "1", "100"))
+    earned = (CashKind.FUNDING, CashKind.INTEREST, CashKind.DIVIDEND)
+    made = (CashKind.LIQUIDATION, CashKind.ADL, CashKind.SETTLEMENT)
+    for kind in (*earned, *made):
+        of_it = {"instrument_id": PERPETUAL.id, "leg": "LONG"}
+        assert tell(books, event(kind, "-1", "a"), event(kind, "0.5", "b", **of_it)) == [Booking.BOOKED] * 2
+    for kind in (CashKind.DEPOSIT, CashKind.WITHDRAWAL, CashKind.BORROW, CashKind.REPAY):
+        assert tell(books, event(kind, "7")) == [Booking.BOOKED]
+    assert books.balance(SPOT, "USDT") == -6 + 3
+    assert_hot_equals_database(books)
+    books.close()
+    assert verify(place, CHAIN_KEY, None).findings == ()

@@ -1,5 +1,6 @@
 """Booking a trade: everything together or nothing, once, however late it comes and whoever caused it."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -13,7 +14,7 @@ from plimsoll.model.errors import InvariantBroken
 from plimsoll.model.ids import AccountId, BrokerOrderId, ClientOrderId, InstrumentId
 from plimsoll.model.instrument import Instrument
 from plimsoll.model.order import OrderEvent, OrderState, Side
-from plimsoll.model.trade import Trade
+from plimsoll.model.trade import MadeBy, Trade, TradeEffect, effective_trade, home_of
 from plimsoll.store.draft import Cell, Draft, Row
 from plimsoll.store.scribe import HEADS
 from tests.builders.ledger import (
@@ -247,6 +248,37 @@ def test_a_fill_of_no_order_of_ours_is_booked_as_external(books: Books, named: d
     assert books.book(told) == [Booking.BOOKED]
     (trade,) = rows(books, "trades")
     assert (trade[6], trade[7], trade[8], trade[18]) == (MAIN.id, 0, 0, "external")
+
+
+@pytest.mark.parametrize("by", MadeBy)
+def test_what_the_venue_traded_itself_is_told_by_that_word(books: Books, by: MadeBy) -> None:
+    """B11: to `main`, without a strategy, and the bot's position stays; an order of ours stays ours."""
+    ours = books.place("mine", PERPETUAL, Side.SELL, "2")
+    named = {"client_order_id": ours.client_order_id}
+    told = sell(PERPETUAL, "1", "100", 1, made_by=by), sell(PERPETUAL, "1", "100", 2, made_by=by, **named)
+    assert books.book(*told) == [Booking.BOOKED] * 2
+    alone, mine = rows(books, "trades")
+    assert (alone[6], alone[7], alone[8], alone[18]) == (MAIN.id, 0, 0, by.value)
+    assert (mine[8], mine[18]) == (ours.id, ours.intent.triggered_by)
+    assert books.book(*told) == [Booking.REPEATED] * 2
+
+
+def test_of_reports_without_an_order_the_one_that_says_who_made_it_says_whose_it_is() -> None:
+    """A correction that comes before its fill may leave that out; an order of ours says more than either."""
+    fills = {
+        by: Trade(sell(PERPETUAL, "1", "100", revision=revision, effect=effect), MAIN.id, None, by, D(100))
+        for revision, (by, effect) in enumerate(
+            [("external", None), ("liquidation", TradeEffect.CORRECT), ("bot:3", TradeEffect.CORRECT)]
+        )
+    }
+    outside, venue, ours = fills["external"], fills["liquidation"], fills["bot:3"]
+    for told in itertools.permutations((outside, venue)):
+        assert home_of(told) is venue
+        counts = effective_trade(told)
+        assert counts is not None
+        assert counts.triggered_by == "liquidation"
+    for every in itertools.permutations(fills.values()):
+        assert home_of(every) is ours
 
 
 def test_the_same_id_on_another_instrument_is_another_trade(books: Books) -> None:

@@ -65,6 +65,7 @@ def test_a_correction_counts_with_the_trade_that_it_corrects() -> None:
         "UPDATE instruments SET lot_size = '1'",
         "UPDATE orders SET state = 'EXPIRED' WHERE id = 2",
         "UPDATE orders SET quantity = '4' WHERE id = 1",
+        "UPDATE orders SET leg = 'LONG' WHERE id = 1",
         "UPDATE positions SET cost = '1'",
         "UPDATE positions SET realized_pnl = '1'",
         "UPDATE balances SET amount = '1.5' WHERE asset = 'BTC'",

@@ -16,7 +16,7 @@ from plimsoll.model.entry import Entry, EntryKind
 from plimsoll.model.errors import Illegal
 from plimsoll.model.ids import BrokerTradeId
 from plimsoll.model.instrument import Instrument
-from plimsoll.model.trade import LateFee, TradeEffect, TradeReport
+from plimsoll.model.trade import LateFee, MadeBy, TradeEffect, TradeReport
 from plimsoll.store.place import Place, reader
 from tests.builders.happenings import Fact, days_of_facts, telling
 from tests.builders.happenings import told as told_facts
@@ -352,3 +352,15 @@ def test_both_engines_tell_the_same_story(place: Place) -> None:
         ),
         ("sell", "value 1 × 12 = 12; released 1 of 2.9 × 29 = 10; realised 12 − 10 = 2", "1.9", "19", "2"),
     ]
+
+
+def test_what_the_venue_traded_itself_is_told_by_its_word() -> None:
+    """And the fee of it beside it, as what the position paid."""
+    books = books_of(
+        buy(PERPETUAL, "1", "100", 1),
+        sell(PERPETUAL, "1", "60", 2, made_by=MadeBy.LIQUIDATION, realized_cash=D(-40)),
+        flow(CashKind.LIQUIDATION, "-3", 3, PERPETUAL),
+    )
+    _bought, liquidated, fee = told(books, "BTC/USDT:USDT")
+    assert liquidated[1].startswith("liquidation by the venue: value 1 × 60 = 60")
+    assert (liquidated[2:], fee[0]) == (("0", "0", "-40"), "liquidation")

@@ -17,7 +17,7 @@ from plimsoll.ledger.log import Note, json_text, write_note
 from plimsoll.model.account import Halt, Scope, TradingState
 from plimsoll.model.cash import CashKind, CashLine
 from plimsoll.model.ids import BrokerOrderId, BrokerTradeId, PortfolioId, StrategyId
-from plimsoll.model.order import Intent, Order, OrderState, OrderTerms, OrderType, Side, TimeInForce
+from plimsoll.model.order import LONG, Intent, Order, OrderState, OrderTerms, OrderType, Side, TimeInForce
 from plimsoll.model.position import Position
 from plimsoll.model.trade import Trade, TradeEffect
 from plimsoll.risk.gate.controls import CONTROLS
@@ -92,6 +92,7 @@ def full_order() -> Order:
         reserved_asset="BTC",
         value=D("250.5"),
         closes=True,
+        leg=LONG,
     )
 
 
@@ -122,6 +123,7 @@ def test_every_field_of_the_full_order_is_said() -> None:
             "instrument_id",
             "quote_value",
             "closes_leg",  # not stored: what the gate made of it is
+            "leg" if part is full.intent else "",
         }
 
 
@@ -135,7 +137,7 @@ def test_a_broken_number_in_a_row_is_not_read_as_one() -> None:
 def test_an_order_is_told_in_one_line() -> None:
     """As the note says it that the chain covers."""
     told = orders.terms_text(full_order())
-    assert told == f"SELL 2.5 of {SPOT.id} STOP_LIMIT at 99.5 stop 100.25 reduce-only IOC"
+    assert told == f"SELL 2.5 of {SPOT.id} STOP_LIMIT at 99.5 stop 100.25 reduce-only leg LONG IOC"
     assert orders.terms_text(plain_order()) == f"BUY 1 of {SPOT.id} MARKET GTC"
 
 
@@ -227,6 +229,8 @@ def everything(draft: Draft) -> None:
     write_meta(draft, "desk_code", "DESK")
     draft.put(keys.trade_cursor(ACCOUNT.id), 12)
     draft.replace("trade_cursors", ACCOUNT.id, (ACCOUNT.id, 12))
+    draft.put(keys.movement_cursor(ACCOUNT.id), 34)
+    draft.replace("movement_cursors", ACCOUNT.id, (ACCOUNT.id, 34))
     write_note(draft, Note(ACCOUNT.id, "user:1", "UPDATE", "ACCOUNT", ACCOUNT.uid, NOON, {}))
 
 

@@ -1,6 +1,7 @@
 """The database: the scripts and the schema's page agree, an upgrade is whole or nothing, nobody else's is touched."""
 
 import logging
+import re
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -54,7 +55,12 @@ def described(place: Place) -> dict[str, list[str]]:
 
 def _described_sqlite(connection: Connection) -> dict[str, list[str]]:
     found = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE tbl_name <> 'alembic_version'")
-    return {name: sorted(line.strip().rstrip(",") for line in (ddl or "").splitlines()) for name, ddl in found}
+    return {name: sorted(line.strip().rstrip(",") for line in _lines(ddl or "")) for name, ddl in found}
+
+
+def _lines(ddl: str) -> list[str]:
+    """Give DDL line by line; a column that was added to a table stands on the line of the one before it."""
+    return re.sub(r", (?=[a-z_]+ [A-Z])", "\n", ddl).splitlines()
 
 
 #: Columns, constraints, indexes and triggers of the schema that is looked at, as the server writes them down.

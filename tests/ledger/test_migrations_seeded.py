@@ -10,13 +10,15 @@ import pytest
 from alembic import command
 from sqlalchemy import inspect, text
 
-from plimsoll.ledger import database
+from plimsoll.ledger import database, keys
 from plimsoll.ledger.database import HEAD, alembic_config, open_database
 from plimsoll.ledger.digest import digest
 from plimsoll.ledger.verify import Finding, verify
+from plimsoll.model.order import SHORT, Side
 from plimsoll.store.connection import StoreFailed
+from plimsoll.store.draft import Draft
 from plimsoll.store.place import Place, SqlitePlace, reader
-from tests.builders.ledger import CHAIN_KEY, SPOT, buy
+from tests.builders.ledger import ACCOUNT, CHAIN_KEY, PERPETUAL, SPOT, buy, client_order_id, hot_of_database
 from tests.builders.places import books_in, by_hand, in_a_process, rows_of
 from tests.builders.seeded import seed
 
@@ -79,6 +81,48 @@ def test_a_book_goes_down_and_up_and_says_the_same(seeded: Place) -> None:
     _assert_traded_on(seeded)
     go(seeded, "0003")
     open_database(seeded)
+
+
+def test_a_book_of_0005_gets_cursors_and_its_orders_have_no_leg(place: Place) -> None:
+    """Going back forgets the cursors: what moved is asked for from the beginning then, and is repetitions."""
+    books = books_in(place).open()
+    seed(books, 20)
+    books.write(_cursors)
+    assert hot_of_database(books.connection)[keys.movement_cursor(ACCOUNT.id)] == 34
+    books.close()
+    before, said_before = rows_of(place), said(place)
+    go(place, "0005")
+    older = rows_of(place)
+    assert {row[-1] for row in before["orders"]} == {""}
+    without_legs = {row[:-1] for row in before["orders"]}
+    kept = {name: rows for name, rows in before.items() if name != "movement_cursors"}
+    assert older == kept | {"orders": without_legs}
+    open_database(place)
+    assert rows_of(place) == before | {"movement_cursors": set()}
+    assert said(place) == said_before
+    _assert_traded_on(place)
+
+
+def test_a_book_with_a_leg_stays_at_0006(place: Place) -> None:
+    """The release before would take what closes a leg for what opens the other; nothing is changed."""
+    books = books_in(place).open()
+    books.place("short", PERPETUAL, Side.SELL, "1", leg=SHORT)
+    books.close()
+    before = rows_of(place)
+    with pytest.raises(Exception, match="restore a backup from before the upgrade") as refused:
+        go(place, "0005")
+    assert type(refused.value).__name__ == "NoWayBack"
+    assert (rows_of(place), _version(place)) == (before, HEAD)
+    assert before["orders"].pop()[-1] == SHORT
+    open_database(place)
+    books = books_in(place)
+    assert hot_of_database(books.connection)[keys.order(ACCOUNT.id, client_order_id("short"))].leg == SHORT
+    books.close()
+
+
+def _cursors(draft: Draft) -> None:
+    draft.put(keys.movement_cursor(ACCOUNT.id), 34)
+    draft.replace("movement_cursors", ACCOUNT.id, (ACCOUNT.id, 34))
 
 
 def _assert_traded_on(place: Place) -> None:

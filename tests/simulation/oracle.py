@@ -4,23 +4,27 @@ Book and venue are compared here by plain SQL and not by the product's own compa
 carries the id of the invariant it stands for, and says what it found.
 """
 
+import json
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from plimsoll.bots.replay_plan import ACCOUNT
 from plimsoll.ledger import queries
 from plimsoll.ledger.books import LedgerBooks
 from plimsoll.ledger.schema import metadata
 from plimsoll.ledger.verify import verify
 from plimsoll.model.account import TradingState
+from plimsoll.model.clock import time_text
 from plimsoll.model.ids import ClientOrderId
 from plimsoll.model.order import OrderState
 from plimsoll.store.hot import HotState
 from plimsoll.store.sqlite import SqliteWriter
+from tests.simulation import beside
 from tests.simulation.world import CUTS, Broken, World, plain_id
 
 D = Decimal
@@ -53,18 +57,25 @@ class Files:
     """Both databases, as they lie there."""
 
     def __init__(self, world: World) -> None:
-        self.orders = _rows(world.directory.database, "SELECT * FROM orders ORDER BY id")
-        self.trades = _rows(world.directory.database, "SELECT * FROM trades ORDER BY id")
-        self.verdicts = _rows(world.directory.database, "SELECT * FROM verdicts ORDER BY id")
-        self.balances = _rows(world.directory.database, "SELECT * FROM balances")
-        self.positions = _rows(world.directory.database, "SELECT * FROM positions")
-        self.halts = _rows(world.directory.database, "SELECT * FROM halts")
-        self.guards = _rows(world.directory.database, "SELECT * FROM guard_alerts ORDER BY number")
-        self.breaks = _rows(world.directory.database, "SELECT * FROM events WHERE kind = 'BREAK_FOUND'")
-        self.venue_orders = _rows(world.directory.paper_books, "SELECT * FROM orders ORDER BY number")
-        self.venue_trades = _rows(world.directory.paper_books, "SELECT * FROM trades ORDER BY sequence")
-        self.venue_balances = _rows(world.directory.paper_books, "SELECT * FROM balances")
-        self.venue_positions = _rows(world.directory.paper_books, "SELECT * FROM positions")
+        with _open(world.directory.database) as book:
+            # An imported book is an account of its own, of which no venue knows.
+            self.orders = _rows(book, f"SELECT * FROM orders WHERE account_id = {ACCOUNT} ORDER BY id")
+            self.trades = _rows(book, f"SELECT * FROM trades WHERE account_id = {ACCOUNT} ORDER BY id")
+            self.verdicts = _rows(book, "SELECT * FROM verdicts ORDER BY id")
+            self.balances = _rows(book, f"SELECT * FROM balances WHERE account_id = {ACCOUNT}")
+            self.positions = _rows(book, f"SELECT * FROM positions WHERE account_id = {ACCOUNT}")
+            self.imports = _rows(book, "SELECT * FROM imports ORDER BY account_id, number")
+            self.cash = _rows(book, f"SELECT * FROM cash_lines WHERE account_id = {ACCOUNT}")
+            self.halts = _rows(book, "SELECT * FROM halts")
+            self.guards = _rows(book, "SELECT * FROM guard_alerts ORDER BY number")
+            self.breaks = _rows(book, "SELECT * FROM events WHERE kind = 'BREAK_FOUND'")
+        with _open(world.directory.paper_books) as venue:
+            self.venue_orders = _rows(venue, "SELECT * FROM orders ORDER BY number")
+            self.venue_trades = _rows(venue, "SELECT * FROM trades ORDER BY sequence")
+            self.venue_balances = _rows(venue, "SELECT * FROM balances")
+            self.venue_positions = _rows(venue, "SELECT * FROM positions")
+        self.revisions = beside.revisions(world.directory.paper_books, world.instrument)
+        self.movements = beside.movements(world.directory.paper_books, ACCOUNT)
         #: What the venue took, refused orders apart.
         self.accepted = [row for row in self.venue_orders if row["state"] != "REJECTED"]
 
@@ -75,10 +86,15 @@ class Files:
         return sum((D(row["quantity"]) for row in self.positions), D(0))
 
 
-def _rows(path: Path, question: str) -> list[Row]:
+@contextmanager
+def _open(path: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(path)) as connection:
         connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute(question)]
+        yield connection
+
+
+def _rows(connection: sqlite3.Connection, question: str) -> list[Row]:
+    return [dict(row) for row in connection.execute(question)]
 
 
 def examine(world: World) -> Files:
@@ -128,17 +144,21 @@ def _nothing_unexpected(world: World, files: Files) -> None:
 def _approved_before(world: World, files: Files) -> None:
     approved = {row["client_order_id"] for row in files.verdicts if row["outcome"] == "APPROVED"}
     for row in files.venue_orders:
-        if plain_id(row["client_order_id"]) not in approved:
+        if plain_id(row["client_order_id"]) not in approved | world.by_hand | world.forgotten:
             raise Broken("I11", f"{row['client_order_id']} is at the venue and no verdict approved it")
-    sent = Counter(item.intent.key for item in world.sent)
+    sent = Counter(item.intent.key for item in world.sent if item.client_order_id not in world.forgotten)
     for intent, count in sent.items():
         if count > 1:
             raise Broken("I11", f"the intent {intent} was sent {count} times")
 
 
 def _facts_once(world: World, files: Files) -> None:
-    theirs = Counter((f"P-{row['account_id']}-T{row['sequence']}", *_paid(row)) for row in files.venue_trades)
-    ours = Counter((row["broker_trade_id"], *_paid(row)) for row in files.trades)
+    theirs = Counter((f"P-{row['account_id']}-T{row['sequence']}", 0, *_paid(row)) for row in files.venue_trades)
+    theirs += Counter(
+        (one.broker_trade_id, one.revision, one.side, one.quantity, one.price, one.fee, time_text(one.exec_time))
+        for one in files.revisions
+    )
+    ours = Counter((row["broker_trade_id"], row["revision"], *_paid(row)) for row in files.trades)
     for trade, count in ours.items():
         if count > theirs[trade]:
             raise Broken("I3", f"{trade} is booked {count} times, the venue has it {theirs[trade]} times")
@@ -240,6 +260,11 @@ def _hot(hot: HotState) -> dict[Any, Any]:
 def _closes_are_let_through(world: World, files: Files) -> None:
     for row in files.verdicts:
         if row["outcome"] == "REFUSED" and row["intent_key"].startswith("close:"):
+            codes = {check["code"] for check in json.loads(row["checks_json"]) if check["outcome"] == "REFUSE"}
+            # Who wanted it closed looked at memory that was behind the database, as after a commit of unknown fate: the
+            # gate, which looks in the unit, stops a second close. Without a fault nobody may come so far.
+            if world.struck and codes <= {"nothing_to_close", "close_larger_than_position"}:
+                continue
             raise Broken("I14", f"the gate refused {row['intent_key']}: {row['checks_json']}")
 
 
@@ -248,7 +273,7 @@ def _what_was_told_stays(world: World, files: Files) -> None:
         row = files.order(name)
         if row is None:
             raise Broken("ACK", f"order {name} was acknowledged and is not in the book")
-        if D(row["filled_quantity"]) < filled:
+        if D(row["filled_quantity"]) < filled and not _was_taken_back(row, files):
             raise Broken("ACK", f"order {name} was told filled {filled}, the book says {row['filled_quantity']}")
         if state.is_final and row["state"] not in (state, OrderState.FILLED):
             raise Broken("ACK", f"order {name} was told {state}, the book says {row['state']}")
@@ -256,6 +281,10 @@ def _what_was_told_stays(world: World, files: Files) -> None:
         row = files.order(name)
         if row is not None and D(row["filled_quantity"]) > D(row["quantity"]):
             raise Broken("I4", f"order {name} was filled beyond its quantity")
+
+
+def _was_taken_back(row: Row, files: Files) -> bool:
+    return any(one.client_order_id == row["client_order_id"] for one in files.revisions)
 
 
 #: The nearest to the cause first: a doubled order also shows as a position that nobody wanted.

@@ -16,12 +16,14 @@ from plimsoll.desk.close_position import close_position
 from plimsoll.desk.flatten import flatten, open_positions
 from plimsoll.ledger import keys
 from plimsoll.model import ids
+from plimsoll.model.cash import CashKind
 from plimsoll.model.errors import CommandRefused
 from plimsoll.model.ids import IntentKey
-from plimsoll.model.order import OrderTerms, OrderType, Side
+from plimsoll.model.order import OrderTerms, OrderType, Side, TimeInForce
 from plimsoll.model.quote import Bar, Moment
 from plimsoll.risk.guards.drawdown import GuardStatus
 from tests.simulation import hostile
+from tests.simulation.happenings import RESTORED, Interlude, copied, imported, killed, moved, one_book, repeated
 from tests.simulation.oracle import Files, flat, one_close, protected
 from tests.simulation.world import (
     MINUTES,
@@ -33,11 +35,11 @@ from tests.simulation.world import (
     Desk,
     Market,
     Personality,
+    Step,
     World,
 )
 
 D = Decimal
-Step = Callable[[Desk], Awaitable[None]]
 Expect = Callable[[World, Files], None]
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -50,7 +52,7 @@ class Scenario:
     """A script, the market it is played on, and what must be true at its end beside what always must."""
 
     name: str
-    steps: tuple[Step, ...]
+    steps: tuple[Step | Interlude, ...]
     expect: tuple[Expect, ...] = ()
     market: Market = PERPETUAL
     personality: Personality = PLAIN
@@ -72,11 +74,32 @@ def price(at: str) -> Step:
     return step
 
 
-def order(key: str, side: Side, quantity: str, limit: str | None = None, *, reduce_only: bool = False) -> Step:
+def order(
+    key: str,
+    side: Side,
+    quantity: str,
+    limit: str | None = None,
+    *,
+    reduce_only: bool = False,
+    stop: str | None = None,
+    lasting: TimeInForce = TimeInForce.GTC,
+) -> Step:
     """Place an order; asked again, it is the same intent."""
-    kind = OrderType.MARKET if limit is None else OrderType.LIMIT
+    kind = {
+        (True, True): OrderType.MARKET,
+        (False, True): OrderType.LIMIT,
+        (True, False): OrderType.STOP,
+        (False, False): OrderType.STOP_LIMIT,
+    }[limit is None, stop is None]
     terms = OrderTerms(
-        INSTRUMENT, side, kind, quantity=D(quantity), price=None if limit is None else D(limit), reduce_only=reduce_only
+        INSTRUMENT,
+        side,
+        kind,
+        quantity=D(quantity),
+        price=None if limit is None else D(limit),
+        stop_price=None if stop is None else D(stop),
+        time_in_force=lasting,
+        reduce_only=reduce_only,
     )
 
     async def step(desk: Desk) -> None:
@@ -260,7 +283,7 @@ def _where_it_stopped(world: World) -> datetime:
 # The list -------------------------------------------------------------------------------------------------------------
 
 
-def _holds(*quantities: str) -> Expect:
+def holds(*quantities: str) -> Expect:
     def expect(world: World, files: Files) -> None:
         if files.quantity() not in (D(0), *map(D, quantities)):
             raise Broken("END", f"{files.quantity()} is held")
@@ -280,11 +303,21 @@ def _one_of_two(world: World, files: Files) -> None:
         raise Broken("I12", f"the money was there for one order, and the gate approved {approved}")
 
 
+def all_told(world: World, files: Files) -> None:
+    """What moved at the venue without a trade is in the book, once."""
+    theirs = sorted((str(one.kind), one.reference, one.amount) for one in files.movements)
+    ours = sorted(
+        (row["kind"], row["reference"], D(row["amount"])) for row in files.cash if row["reference"].startswith("venue:")
+    )
+    if ours != theirs:
+        raise Broken("I5", f"the venue moved {theirs}, the book says {ours}")
+
+
 _BITS = Personality("bits", rules=hostile.PARTS)
 
 SCENARIOS: tuple[Scenario, ...] = (
-    Scenario("market", (order("a", BUY, "10"),), (_holds("10"),)),
-    Scenario("limit", (order("a", BUY, "10", "98"), price("99"), price("97.5"), price("99")), (_holds("10"),)),
+    Scenario("market", (order("a", BUY, "10"),), (holds("10"),)),
+    Scenario("limit", (order("a", BUY, "10", "98"), price("99"), price("97.5"), price("99")), (holds("10"),)),
     Scenario("cancel", (order("a", BUY, "10", "98"), cancel("a"), price("97")), (flat,)),
     Scenario(
         "partial_then_cancel",
@@ -307,7 +340,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         (order("a", BUY, "10", "98"), price("97.9"), flatten_all(tries=1)),
         personality=hostile.BEHIND,
     ),
-    Scenario("reduce", (order("a", BUY, "10"), order("b", SELL, "4", reduce_only=True)), (_holds("10", "6"),)),
+    Scenario("reduce", (order("a", BUY, "10"), order("b", SELL, "4", reduce_only=True)), (holds("10", "6"),)),
     Scenario(
         "two_want_out",
         (
@@ -334,5 +367,21 @@ SCENARIOS: tuple[Scenario, ...] = (
         market=SPOT,
     ),
     Scenario("race", (race(order("a", BUY, "60"), order("b", BUY, "61")),), (_one_of_two,), market=SPOT),
+    # Killed within the countdown, and started again when it is over.
+    Scenario("countdown", (order("a", BUY, "90"), price("74"), look(), wait(3), killed(20), watch()), (protected,)),
+    Scenario(
+        "funding",
+        (order("a", BUY, "10"), moved(CashKind.FUNDING, "-1.25"), price("101"), moved(CashKind.FUNDING, "0.5", "2")),
+        (holds("10"), all_told),
+        personality=Personality("funds", tells_movements=True),
+    ),
+    Scenario("import", (race(imported(), order("a", BUY, "10")), order("b", BUY, "5")), (one_book,)),
+    Scenario(
+        "restore",
+        (
+            *(order("a", BUY, "10"), copied(), order("b", BUY, "5"), order("c", BUY, "5", "98")),
+            *(RESTORED, repeated(order("b", BUY, "5")), order("d", BUY, "2")),
+        ),
+    ),
 )
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

@@ -9,7 +9,13 @@ from plimsoll.model.venue import DedupeScope
 from plimsoll.runtime.virtual_loop import VirtualClock, run_virtual
 from tests.simulation.oracle import Files
 from tests.simulation.scenarios import order
-from tests.simulation.world import PERPETUAL, START, Desk, Died, Fault, Kind, Personality, World, lay_out
+from tests.simulation.world import PERPETUAL, START, Desk, Died, Fault, Kind, Personality, World, lay_out, template
+
+
+@pytest.fixture(autouse=True)
+def _files() -> None:
+    """Make the files of a fresh desk before a loop runs: they are made on a loop of their own, once."""
+    template(PERPETUAL)
 
 
 def _world(clock: VirtualClock, folder: Path, *faults: Fault, dedupe: DedupeScope = DedupeScope.NONE) -> World:

@@ -14,7 +14,7 @@ import re
 import sqlite3
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -25,7 +25,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, NoReturn, TypeVar
 
 from plimsoll.bootstrap import DataDirectory, PaperDesk, paper_desk
-from plimsoll.bots.replay_plan import ACCOUNT, DESK_CODE, INSTRUMENT, PORTFOLIO, USER, ReplayPlan, set_up
+from plimsoll.bootstrap.backups.waking import look_for_loss, mark_of, wake
+from plimsoll.bots.replay_plan import ACCOUNT, DESK_CODE, INSTRUMENT, PLAN, PORTFOLIO, USER, ReplayPlan, set_up
 from plimsoll.desk.book_trades import listen
 from plimsoll.desk.place_order import OrderAnswer, place_order
 from plimsoll.desk.ports import Ports
@@ -44,6 +45,7 @@ from plimsoll.model.quote import Bar, Fact, Moment, Quote, SourceFacts
 from plimsoll.model.trade import TradeReport
 from plimsoll.model.venue import (
     DedupeScope,
+    MovementPage,
     OrderReport,
     TradePage,
     VenueAccount,
@@ -55,10 +57,12 @@ from plimsoll.risk.gate.verdict import Approved
 from plimsoll.runtime.virtual_loop import VirtualClock, VirtualLoop, context_of, run_virtual, worker
 from plimsoll.store.connection import CommitUnclear, StoreFailed
 from plimsoll.store.drivers import LoopDriver
+from plimsoll.store.place import reader
 from plimsoll.store.scribe import Scribe
 from plimsoll.venues.paper.rules import PaperRules
 from plimsoll.venues.paper.venue import PaperVenue
 from plimsoll.venues.protocol import Hear, OrderNotFound, OrderRejected, Placed
+from tests.simulation import beside
 
 T = TypeVar("T")
 D = Decimal
@@ -128,6 +132,10 @@ class Personality:
     silent_stream: bool = False
     #: It takes every order and never answers, and its stream is silent: only its history tells.
     never_answers: bool = False
+    #: It tells what moved without a trade (`beside`).
+    tells_movements: bool = False
+    #: A cancel's answer says that nothing was filled, whatever was; the stream tells later.
+    cancels_blindly: bool = False
     rules: PaperRules = field(default_factory=PaperRules)
 
     @property
@@ -184,6 +192,7 @@ class Line:
     def __init__(self, world: "World", desk: "Desk") -> None:
         self._world = world
         self._desk = desk
+        self._hearers: list[Hear] = []
 
     @property
     def _paper(self) -> PaperVenue:
@@ -192,7 +201,12 @@ class Line:
     @property
     def facts(self) -> VenueFacts:
         personality = self._world.personality
-        return replace(self._paper.facts, dedupe_scope=personality.dedupe, lookup_lag=personality.lookup_lag)
+        return replace(
+            self._paper.facts,
+            dedupe_scope=personality.dedupe,
+            lookup_lag=personality.lookup_lag,
+            tells_movements=personality.tells_movements,
+        )
 
     async def place(self, approved: Approved) -> Placed:
         world, terms = self._world, approved.terms
@@ -203,7 +217,8 @@ class Line:
         )
 
     async def cancel(self, account_id: AccountId, client_order_id: ClientOrderId) -> VenueOrder:
-        return await self._request(f"cancel {client_order_id}", lambda: self._world.deliver_cancel(client_order_id))
+        answer = await self._request(f"cancel {client_order_id}", lambda: self._world.deliver_cancel(client_order_id))
+        return replace(answer, filled_quantity=D(0)) if self._world.personality.cancels_blindly else answer
 
     async def _request(self, name: str, deliver: Callable[[], Coroutine[Any, Any, T]]) -> T:
         world = self._world
@@ -243,8 +258,19 @@ class Line:
         )
 
     async def trades_since(self, account_id: AccountId, cursor: int) -> TradePage:
-        page: TradePage = await self._paper.trades_since(account_id, cursor)
-        return replace(page, trades=tuple(named(report) for report in page.trades))
+        # Fills first, then what was revised since: a number for each, in one.
+        revised, after = divmod(cursor, beside.BEHIND_FILLS)
+        page: TradePage = await self._paper.trades_since(account_id, after)
+        told = tuple(named(report) for report in page.trades)
+        if page.complete:
+            revisions = beside.revisions(self._world.directory.paper_books, self._world.instrument)
+            told += tuple(revisions[revised:])
+            revised = max(revised, len(revisions))
+        return replace(page, trades=told, cursor=revised * beside.BEHIND_FILLS + page.cursor)
+
+    async def movements_since(self, account_id: AccountId, cursor: int) -> MovementPage:
+        found = beside.movements(self._world.directory.paper_books, account_id)
+        return MovementPage(tuple(found[cursor:]), max(cursor, len(found)), complete=True)
 
     async def account(self, account_id: AccountId) -> VenueAccount:
         return await self._paper.account(account_id)
@@ -253,7 +279,13 @@ class Line:
         return await self._paper.equity(account_id)
 
     def listen(self, account_id: AccountId, hear: Hear) -> None:
+        self._hearers.append(hear)
         self._paper.listen(account_id, partial(self._tell, hear))
+
+    def tell(self, event: VenueEvent) -> None:
+        """Tell what happened beside every order of ours."""
+        for hear in self._hearers:
+            self._tell(hear, (event,))
 
     def _tell(self, hear: Hear, events: tuple[VenueEvent, ...]) -> None:
         world, told = self._world, tuple(_named_event(event) for event in events)
@@ -300,7 +332,13 @@ def named(told: N) -> N:
 
 
 def _named_event(event: VenueEvent) -> VenueEvent:
-    return replace(event, order=named(event.order)) if isinstance(event, OrderReport) else named(event)
+    match event:
+        case OrderReport():
+            return replace(event, order=named(event.order))
+        case TradeReport():
+            return named(event)
+        case _:
+            return event
 
 
 class Desk:
@@ -358,9 +396,13 @@ class Desk:
             if not asked:
                 await reconcile_account(self.ports)
 
+    def intent(self, key: str, terms: OrderTerms) -> Intent:
+        """Give a person's wish."""
+        return Intent(IntentKey(key), ACCOUNT, PORTFOLIO, USER, terms, "manual", self.clock.now(), allow_repeat=True)
+
     async def ask(self, key: str, terms: OrderTerms) -> OrderAnswer:
         """Place an order as an impatient person: told "failed" or "unknown", he presses the button again at once."""
-        intent = Intent(IntentKey(key), ACCOUNT, PORTFOLIO, USER, terms, "manual", self.clock.now(), allow_repeat=True)
+        intent = self.intent(key, terms)
         for _impatient in range(2):
             try:
                 answer = self.world.told(await place_order(self.ports, intent))
@@ -373,9 +415,17 @@ class Desk:
     async def begin(self) -> None:
         """Start as every desk does."""
         await self.show()
+        await self._wake()
         listen(self.ports)
         await recover(self.ports)
         self.begun = True
+
+    async def _wake(self) -> None:
+        directory, paper = self.world.directory, self.paper
+        if directory.stamp.exists() or mark_of(directory).exists():
+            engine = reader(directory.book)
+            if (loss := look_for_loss(directory, engine)) is not None:
+                await wake(directory, paper.books, engine, loss, account_ids=(ACCOUNT,), clock=self.clock)
 
 
 class World:
@@ -410,7 +460,14 @@ class World:
         self.acknowledged: dict[ClientOrderId, tuple[OrderState, Decimal]] = {}
         self.answers: dict[str, OrderAnswer] = {}
         self.arrived: dict[str, datetime] = {}
-        self.copies: Counter[str] = Counter()
+        #: How many of one id are on their way into the venue's books, by the process that brings them.
+        self.arriving: Counter[tuple[int, str]] = Counter()
+        #: Orders that somebody placed at the venue itself.
+        self.by_hand: set[str] = set()
+        #: What callers had been told, and how much had been sent, when a copy of the files was made.
+        self.when_copied: tuple[dict[ClientOrderId, tuple[OrderState, Decimal]], int] = ({}, 0)
+        #: Sent orders that an older copy does not know; nobody can prove their approval.
+        self.forgotten: set[str] = set()
         self.struck: list[Fault] = []
         #: Failures that nobody waited for, and what the loop itself had to report.
         self.surprises: list[BaseException | str] = []
@@ -575,12 +632,18 @@ class World:
 
     async def deliver_order(self, approved: Approved) -> Placed:
         """Bring an order to the venue as it stands now."""
-        name = approved.client_order_id
-        self.copies[name] += 1
-        if self.copies[name] > 1 and self.personality.dedupe is DedupeScope.NONE:
-            name = ClientOrderId(f"{name}{COPY}{self.copies[name]}")
+        name, books = approved.client_order_id, self.directory.paper_books
+        # What a dead process had on its way into the venue's books never came there.
+        arriving = (self.processes, name)
+        before = beside.copies(books, name, COPY) + self.arriving[arriving]
+        self.arriving[arriving] += 1
+        if before and self.personality.dedupe is DedupeScope.NONE:
+            name = ClientOrderId(f"{name}{COPY}{before + 1}")
         self.arrived.setdefault(name, self.clock.now())
-        placed = await self.desk.paper.venue.place(replace(approved, client_order_id=name))
+        try:
+            placed = await self.desk.paper.venue.place(replace(approved, client_order_id=name))
+        finally:
+            self.arriving[arriving] -= 1
         if self.personality.fills_by_stream:
             await asyncio.sleep(0.05)
             bare = replace(placed.order, state=OrderState.NEW, filled_quantity=D(0), reason="")
@@ -643,6 +706,8 @@ class World:
 
 
 RestartAt = Callable[[World], datetime | None]
+#: What a desk is asked to do; asked again when it died over it.
+Step = Callable[[Desk], Awaitable[None]]
 
 
 async def _coroutine(what: Callable[[Desk], Awaitable[T]], desk: Desk) -> T:
@@ -701,6 +766,9 @@ def template(market: Market) -> tuple[tuple[str, bytes], ...]:
             await desk.close()
 
         run_virtual(main, start=START)
+        # A replay is made again from its inputs, venue and all, where an older copy comes back; a desk is not.
+        with closing(sqlite3.connect(directory.database, isolation_level=None)) as connection:
+            connection.execute("DELETE FROM meta WHERE name = ?", (PLAN,))
         return tuple((path.name, path.read_bytes()) for path in sorted(directory.path.iterdir()))
 
 

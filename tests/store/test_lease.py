@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -482,6 +482,29 @@ def test_an_owner_that_wakes_before_its_session_is_ended_commits_before_the_take
         assert_hot_equals_database(books)
         books.close()
         taken[0].release()
+
+
+def test_an_owner_frozen_in_the_middle_of_what_it_sends_is_not_waited_for_either(
+    book: PostgresPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server does not call that session idle: it has heard no end of the pipeline, and takes it to be at work."""
+    monkeypatch.setattr("plimsoll.store.lease.SILENT_SECONDS", 0.3)
+    monkeypatch.setattr("plimsoll.store.lease._TRY_MS", 100)
+    open_account(book)
+    lease = take_lease(book, Holder("ada", "ada"))
+    statement, parameters = lease.fence(heeds_control=True).statement()
+    with connect(book) as ada, connect(book) as other, ExitStack() as sending:
+        sending.enter_context(ada.pipeline())
+        ada.execute("BEGIN")
+        ada.execute(statement, parameters)
+        ada.pgconn.send_flush_request()
+        ada.pgconn.flush()
+        session = "SELECT state, wait_event FROM pg_stat_activity WHERE pid = %s"
+        while other.execute(session, (ada.info.backend_pid,)).fetchone() != ("active", "ClientRead"):
+            pass
+        assert take_lease(book, Holder("ada", "the next process")).epoch == 2
+        with pytest.raises(psycopg.OperationalError):
+            sending.close()
 
 
 def test_an_owner_that_ends_lets_the_next_one_in_at_once(book: PostgresPlace) -> None:

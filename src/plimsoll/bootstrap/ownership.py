@@ -1,8 +1,11 @@
 """Who owns a desk's books: which database a data directory belongs to, and the lease of a book on a server.
 
 The lock of the data directory keeps two processes of one folder apart; the lease keeps apart two folders, perhaps on
-two machines, that name the same database. A folder remembers its database: started on another one, by a forgotten
-variable or a mistyped name, it would be an empty desk that knows nothing of what is open.
+two machines, that name the same database. The books need nobody's clock for that (`store.lease`). A venue knows nothing
+of epochs, so what leaves for one leaves only while the lease is certain to be ours (`LeaseWatch`).
+
+A folder remembers its database: started on another one, by a forgotten variable or a mistyped name, it would be an
+empty desk that knows nothing of what is open.
 """
 
 import asyncio
@@ -10,6 +13,7 @@ import json
 import os
 import platform
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +21,7 @@ from plimsoll.bootstrap import DataDirectory, DeskIsRunning
 from plimsoll.ledger.database import open_database
 from plimsoll.ledger.outside import note_what_changed
 from plimsoll.model.clock import Clock
-from plimsoll.model.errors import Illegal
+from plimsoll.model.errors import Illegal, PlimsollError
 from plimsoll.model.ids import system_chance
 from plimsoll.runtime.logging import logger
 from plimsoll.store.connection import CommitUnclear, OwnershipLost, StoreFailed
@@ -56,15 +60,17 @@ def desk_directory(path: Path, address: str, schema: str) -> DataDirectory:
     return directory
 
 
-def own(directory: DataDirectory) -> "Lease | None":
+def own(directory: DataDirectory, seconds: float | None = None) -> "Lease | None":
     """Become the owner of books on a server; those in the folder are owned with its lock, which is held.
 
+    Units:  `seconds` that the lease lasts without a sign of life; None: as everywhere
     Raises: DeskIsRunning, StoreFailed, ForeignDatabase, NewerDatabase
     """
     place = directory.server
     if place is None:
         return None
-    from plimsoll.store.lease import Holder, LeaseHeld, has_lease, take_lease  # noqa: PLC0415  brings the driver
+    # Not at the top: it brings the driver of a server that most desks have not.
+    from plimsoll.store.lease import LEASE_SECONDS, Holder, LeaseHeld, has_lease, take_lease  # noqa: PLC0415
 
     # Tables that are there are brought up to date by their owner only, under whose feet nobody may change them.
     if not has_lease(place):
@@ -72,7 +78,7 @@ def own(directory: DataDirectory) -> "Lease | None":
     remembered = _read(directory.home)
     key = f"{system_chance().getrandbits(64):016x}" if remembered is None else remembered["key"]
     try:
-        lease = take_lease(place, Holder(key, f"{platform.node()}:{directory.path}"))
+        lease = take_lease(place, Holder(key, f"{platform.node()}:{directory.path}"), seconds or LEASE_SECONDS)
     except LeaseHeld as held:
         raise DeskIsRunning(directory, str(held)) from held
     if remembered is None:
@@ -80,31 +86,83 @@ def own(directory: DataDirectory) -> "Lease | None":
     return lease
 
 
-async def keep_the_lease(lease: "Lease", books: Driver, clock: Clock, tell: Callable[[BaseException], None]) -> None:
+class LeaseWatch:
+    """A lease of ours, and how long ago its owner was last seen by the database: by the stopwatch, not by the hour.
+
+    The database counts from when it wrote the sign of life down, we from before it was sent: by our count the lease
+    always ends first. Half of it is left for what leaves in the last moment and is under way for long.
+    """
+
+    def __init__(self, lease: "Lease", clock: Clock, shown: float) -> None:
+        self.lease = lease
+        self._clock = clock
+        #: When the last sign of life that arrived was begun.
+        self._shown = shown
+        self._is_lost = False
+
+    def may_send(self) -> str | None:
+        """Say why nothing may leave for a venue now; None while it may.
+
+        What if the process was stopped for minutes with an order in its hands? The hour is of no use, for it may have
+        been set; the stopwatch tells it, before the database is asked.
+        """
+        if self._is_lost:
+            return "another process owns these books now"
+        silent = self._clock.monotonic() - self._shown
+        if silent < self.lease.seconds / 2:
+            return None
+        return f"the lease on these books was renewed {silent:.1f} s ago and lasts {self.lease.seconds:g} s"
+
+    def renewed(self, begun: float) -> None:
+        """Take note of a sign of life that arrived; it was begun so early by the stopwatch."""
+        self._shown = begun
+
+    def lost(self) -> None:
+        """Take note that another process owns the books: nothing leaves any more."""
+        self._is_lost = True
+
+
+async def keep_the_lease(watch: LeaseWatch, books: Driver, clock: Clock, tell: Callable[[BaseException], None]) -> None:
     """Show for as long as this loop turns that the owner lives, and take in what others changed meanwhile.
 
     On the loop, and not in a thread of its own: a desk whose loop hangs protects nobody, and must lose its lease.
-    What if it cannot be renewed? Nothing opens before it is: half of it over, somebody may be about to take it.
+    What if it cannot be renewed? Half of it over, nothing is sent before it is, and nothing opens before the books were
+    compared anew: somebody may be about to take it.
     """
     from plimsoll.store.lease import SIGNS_OF_LIFE  # noqa: PLC0415  as above
 
-    pause, shown, loop = lease.seconds / SIGNS_OF_LIFE, clock.monotonic(), asyncio.get_running_loop()
+    pause, loop = watch.lease.seconds / SIGNS_OF_LIFE, asyncio.get_running_loop()
     while True:
-        await asyncio.sleep(pause)
-        asked = clock.monotonic()
+        # At once, and not after the first pause: opening large books may have taken most of the lease.
+        begun = clock.monotonic()
         try:
-            moved = await loop.run_in_executor(None, lease.renew)
-            shown = asked
+            moved = await _to_its_end(loop.run_in_executor(None, watch.lease.renew))
+            watch.renewed(begun)
             if moved:
                 # To be written it must be checked, and the check finds that memory is older than what was changed.
                 await books.write(lambda draft: note_what_changed(draft, clock.now()))
         except OwnershipLost as lost:
+            watch.lost()
             tell(lost)
             return
         except (StoreFailed, CommitUnclear) as failure:
             log.warning("lease_not_renewed", failure=str(failure))
-            if clock.monotonic() - shown > lease.seconds / 2:
+            if watch.may_send() is not None:
                 tell(failure)
+        await asyncio.sleep(pause)
+
+
+async def _to_its_end(renewal: asyncio.Future[bool]) -> bool:
+    """Wait for a sign of life, and when this desk stops meanwhile, until its thread is through.
+
+    Left alone it would arrive behind the release, and keep everybody else waiting for an owner that has ended.
+    """
+    try:
+        return await asyncio.shield(renewal)
+    except asyncio.CancelledError:
+        with suppress(PlimsollError):
+            await renewal
+        raise
 
 
 def remembered_place(directory: DataDirectory) -> str | None:

@@ -14,7 +14,6 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +22,9 @@ from sqlalchemy import Engine
 
 from plimsoll.bootstrap import DataDirectory, look_at, open_books
 from plimsoll.bootstrap.backups.waking import look_for_loss, mark_of, wake
-from plimsoll.bootstrap.ownership import keep_the_lease, own
+from plimsoll.bootstrap.outside import Outside, Venues
+from plimsoll.bootstrap.ownership import LeaseWatch, keep_the_lease, own
+from plimsoll.bootstrap.paper import PaperVenues
 from plimsoll.bootstrap.sources import (
     EXCHANGES,
     LIVE,
@@ -41,8 +42,8 @@ from plimsoll.bots.replay_plan import PLAN
 from plimsoll.desk.attend import Attendant
 from plimsoll.desk.import_book import ImportingHere
 from plimsoll.desk.keep_catalogue import bring_catalogue
-from plimsoll.desk.open_account import NewAccount, deposit, open_account
-from plimsoll.desk.ports import Doors, LogNotifier, Ports
+from plimsoll.desk.open_account import NewAccount, open_account
+from plimsoll.desk.ports import Doors, MaySend, Ports, always_ours
 from plimsoll.edges.served import ServedAccount, ServedDesk
 from plimsoll.ledger import books as ledger_books
 from plimsoll.ledger import keys
@@ -57,12 +58,11 @@ from plimsoll.market.candles import BadRecording, inspect
 from plimsoll.market.feed import PriceFeed
 from plimsoll.market.live import LiveFeed, find_live
 from plimsoll.market.live.errors import CcxtMissing
-from plimsoll.market.live.wire import Connect, connect
+from plimsoll.market.live.wire import Connect
 from plimsoll.market.lost_feed import LostFeed
 from plimsoll.market.replay_feed import ReplayFeed
 from plimsoll.market.synthetic_feed import SyntheticFeed
 from plimsoll.model.account import Account, Mode, Portfolio, TradingState, User
-from plimsoll.model.cash import SPOT
 from plimsoll.model.clock import Clock, time_text
 from plimsoll.model.errors import CommandRefused, Refusal, WorldFailure
 from plimsoll.model.ids import AccountId, ClockedIds, InstrumentId, PortfolioId, UserId
@@ -70,16 +70,14 @@ from plimsoll.model.instrument import Instrument
 from plimsoll.model.money import decimal_text
 from plimsoll.model.quote import Fact, SourceFacts
 from plimsoll.people.people import People
-from plimsoll.people.tokens import SystemSecrets
 from plimsoll.runtime.logging import logger
 from plimsoll.store.connection import OwnershipLost
 from plimsoll.store.draft import Draft
 from plimsoll.store.drivers import Driver, ThreadDriver
 from plimsoll.store.place import people_reader, reader
+from plimsoll.store.scribe import Scribe
 from plimsoll.venues.catalogue import CATALOGUE
 from plimsoll.venues.paper.books import open_scribe
-from plimsoll.venues.paper.rules import PaperRules
-from plimsoll.venues.paper.venue import PaperVenue
 
 if TYPE_CHECKING:
     from plimsoll.store.lease import Lease
@@ -89,9 +87,6 @@ log = logger("served")
 OWNER = UserId(1)
 #: The one fact of the desk that names its accounts and their prices.
 SERVED = "served"
-#: What a new paper account has, in its own currency; spot and perpetuals are traded from the same pocket.
-DEPOSIT = Decimal(10_000)
-_DEPOSIT_REFERENCE = "initial"
 #: The first letters of this desk's order ids, drawn once.
 DESK_CODE = "desk_code"
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -127,7 +122,7 @@ class Served:
 
     desk: ServedDesk
     books: Driver
-    paper_books: Driver
+    venues: Venues
     failures: "Failures"
     keepers: Sequence["asyncio.Task[None]"]
     lease: "Lease | None"
@@ -151,7 +146,7 @@ class Served:
         await asyncio.gather(*(account.feed.close() for account in self.desk.accounts.values()))
         # The desk's books first: what they say was sent must not be younger than what the venue has.
         await self.books.close()
-        await self.paper_books.close()
+        await self.venues.close()
         for keeper in self.keepers:
             keeper.cancel()
         await asyncio.gather(*self.keepers, return_exceptions=True)
@@ -193,19 +188,20 @@ async def open_served(
     chance: random.Random,
     version: str,
     say: Say,
-    wire: Connect = connect,
+    outside: Outside | None = None,
 ) -> Served:
     """Put the desk of a data directory together, making its owner and an account where there is none; the lock is held.
 
-    Shapes: `asked` adds an account with such prices if none has them; None takes what is there, or chooses; `wire`
-            makes the connections to exchanges
+    Shapes: `asked` adds an account with such prices if none has them; None takes what is there, or chooses
     Raises: CommandRefused, nothing was written; DeskIsRunning, StoreFailed, ForeignDatabase, NewerDatabase,
             ChainKeyMissing
     """
     refuse_another_desk(directory, look_at(directory))
-    lease = own(directory)
+    outside, began = outside or Outside(), clock.monotonic()
+    lease = own(directory, outside.lease_seconds)
+    watch = None if lease is None else LeaseWatch(lease, clock, began)
     try:
-        return await _open(directory, asked, lease, clock=clock, chance=chance, version=version, say=say, wire=wire)
+        return await _open(directory, asked, watch, outside, clock=clock, chance=chance, version=version, say=say)
     except BaseException:
         if lease is not None:
             lease.release()
@@ -215,35 +211,40 @@ async def open_served(
 async def _open(
     directory: DataDirectory,
     asked: Wanted | None,
-    lease: "Lease | None",
+    watch: LeaseWatch | None,
+    outside: Outside,
     *,
     clock: Clock,
     chance: random.Random,
     version: str,
     say: Say,
-    wire: Connect,
 ) -> Served:
     # Looked at again as its owner: another process may have made its desk in between.
     seen = look_at(directory)
     plans = plans_of(None if seen is None else seen.meta.get(SERVED))
     new = None
     if not plans or (asked is not None and not any(plan.serves(asked) for plan in plans.values())):
-        new = await _choose(asked, plans, clock, chance, say, wire)
+        new = await _choose(asked, plans, clock, chance, say, outside.wire)
         plans[new.plan.account_id] = new.plan
 
-    failures, loop = Failures(), asyncio.get_running_loop()
-    books_scribe = open_books(directory, lease=lease)
+    failures, drive, lease = Failures(), outside.drive or _in_a_thread, None if watch is None else watch.lease
+    books_scribe = open_books(directory, outside.open_file, lease)
     engine = reader(directory.book)
     events = EventFeed(books_scribe, engine)
-    books = ThreadDriver(books_scribe, loop, on_failure=failures.tell)
-    paper_scribe = open_scribe(directory.venue_book, fence=None if lease is None else lease.fence(heeds_control=False))
-    paper_books = ThreadDriver(paper_scribe, loop, on_failure=failures.tell)
+    books = drive(books_scribe, failures.tell)
     keepers = []
-    if lease is not None:
-        keepers.append(loop.create_task(keep_the_lease(lease, books, clock, failures.tell)))
+    if watch is not None:
+        keepers.append(asyncio.create_task(keep_the_lease(watch, books, clock, failures.tell)))
     await bring_catalogue(books, CATALOGUE, clock)
     ids = ClockedIds(clock, chance)
-    parts = _Parts(directory, books, paper_books, clock, chance, ids, wire)
+    luck = partial(_draw_luck, chance)
+    venues = outside.venues
+    if venues is None:
+        fence = None if lease is None else lease.fence(heeds_control=False)
+        paper_scribe = open_scribe(directory.venue_book, outside.open_file, fence)
+        venues = PaperVenues(drive(paper_scribe, failures.tell), clock, luck, f"user:{OWNER}")
+    may_send = always_ours if watch is None else watch.may_send
+    parts = _Parts(books, venues, clock, chance, ids, luck, outside, may_send)
     accounts = {}
     for plan in plans.values():
         described = new.instruments if new is not None and plan is new.plan else None
@@ -259,12 +260,21 @@ async def _open(
         started_at=clock.now(),
         books=books,
         reader=Reader(people_reader(directory.book)),
-        people=People(books, clock, ids, SystemSecrets()),
+        people=People(books, clock, ids, outside.secrets),
         events=events,
         accounts=accounts,
     )
     importing = ImportingHere(books, clock, ids, directory.imports)
-    return Served(desk, books, paper_books, failures, keepers, lease, importing)
+    return Served(desk, books, venues, failures, keepers, lease, importing)
+
+
+def _in_a_thread(scribe: Scribe, on_failure: Callable[[BaseException], None]) -> Driver:
+    return ThreadDriver(scribe, asyncio.get_running_loop(), on_failure=on_failure)
+
+
+def _draw_luck(chance: random.Random) -> random.Random:
+    """Draw a source of chance of its own."""
+    return random.Random(chance.getrandbits(64))  # noqa: S311  public ids and a paper venue's moods
 
 
 def _look_at_the_stamp(directory: DataDirectory, engine: Engine, accounts: Iterable[ServedAccount], say: Say) -> None:
@@ -410,17 +420,14 @@ async def _find(asked: Wanted | None, wire: Connect, say: Say) -> str | None:
 class _Parts:
     """What all accounts share while they are put together."""
 
-    directory: DataDirectory
     books: Driver
-    paper_books: Driver
+    venues: Venues
     clock: Clock
     chance: random.Random
     ids: ClockedIds
-    wire: Connect
-
-    def luck(self) -> random.Random:
-        """Draw a source of chance of its own."""
-        return random.Random(self.chance.getrandbits(64))  # noqa: S311  public ids and a paper venue's moods
+    luck: Callable[[], random.Random]
+    outside: Outside
+    may_send: MaySend
 
 
 async def _account(
@@ -430,39 +437,42 @@ async def _account(
     described: tuple[Instrument, ...] | None,
 ) -> ServedAccount:
     feed = _feed(parts, plan)
+    is_new = described is not None
     if described is None:
         hot = parts.books.hot
         described = tuple(hot.get(keys.instrument(InstrumentId(number))) for number, _symbol in plan.instruments)
-    else:
-        await _write_first_rows(parts, plan, plans, described)
-    instruments = {instrument.id: instrument for instrument in described}
-    rules = PaperRules()
     # Under the account's own name for it: the gate refuses prices of any other source.
     facts = replace(feed.facts, name=plan.source)
-    venue = PaperVenue(parts.paper_books, instruments, parts.clock, parts.luck(), rules, facts, plan.venue)
+    hands = parts.venues.of(plan, {instrument.id: instrument for instrument in described}, facts)
+    if is_new:
+        await _write_first_rows(parts, plan, plans, described, hands.mode)
     ports = Ports(
         desk_code=parts.books.hot.get(keys.meta(DESK_CODE)),
         account_id=plan.account_id,
         clock=parts.clock,
         ids=parts.ids,
         books=parts.books,
-        venue=venue,
+        venue=hands.venue,
         board=PriceBoard(facts),
-        notifier=LogNotifier(),
-        fee_ratio=rules.taker_fee_ratio,
+        notifier=parts.outside.notifier,
+        fee_ratio=hands.fee_ratio,
+        may_send=parts.may_send,
     )
-    await _bring_money_in(ports, venue, described[0].quote)
-    candles = CandleKeeper(instruments)
-    attendant = Attendant(ports, venue, feed.describe, parts.luck())
+    if hands.fund is not None:
+        await hands.fund(ports)
+    candles = CandleKeeper(instrument.id for instrument in described)
+    attendant = Attendant(ports, hands.venue, feed.describe, parts.luck())
     bots = BotHost(ports, attendant.protector, candles)
     attendant.on_bar_closed(candles, bots.on_bar)
     return ServedAccount(ports, feed, candles, attendant, bots)
 
 
 def _feed(parts: _Parts, plan: PricePlan) -> PriceFeed:
+    if parts.outside.feed is not None:
+        return parts.outside.feed(plan)
     symbols = {InstrumentId(number): symbol for number, symbol in plan.instruments}
     if plan.kind == LIVE:
-        return LiveFeed(plan.exchange, symbols, plan.venue, parts.clock, parts.luck(), connect=parts.wire)
+        return LiveFeed(plan.exchange, symbols, plan.venue, parts.clock, parts.luck(), connect=parts.outside.wire)
     if plan.kind == SYNTHETIC:
         return SyntheticFeed(plan.from_table(), plan.seed, plan.origin_at, parts.clock)
     try:
@@ -490,7 +500,11 @@ def new_owner(uid: str) -> User:
 
 
 async def _write_first_rows(
-    parts: _Parts, plan: PricePlan, plans: Mapping[AccountId, PricePlan], instruments: Sequence[Instrument]
+    parts: _Parts,
+    plan: PricePlan,
+    plans: Mapping[AccountId, PricePlan],
+    instruments: Sequence[Instrument],
+    mode: Mode,
 ) -> None:
     hot, uid, now = parts.books.hot, parts.ids.uuid7, parts.clock.now()
     owner: User = hot.get(keys.user(OWNER)) or new_owner(uid())
@@ -499,7 +513,7 @@ async def _write_first_rows(
     name = plan.account_name if plan.account_name not in taken else f"{plan.account_name} ({plan.account_id})"
     new = NewAccount(
         user=owner,
-        account=Account(plan.account_id, uid(), OWNER, name, plan.venue, Mode.PAPER, currency, plan.source, "standard"),
+        account=Account(plan.account_id, uid(), OWNER, name, plan.venue, mode, currency, plan.source, "standard"),
         main=Portfolio(PortfolioId(plan.account_id), uid(), plan.account_id, OWNER, MAIN),
         instruments=instruments,
     )
@@ -512,12 +526,3 @@ async def _write_first_rows(
         open_account(draft, new, now)
 
     await parts.books.write(unit)
-
-
-async def _bring_money_in(ports: Ports, venue: PaperVenue, currency: str) -> None:
-    if ports.books.hot.get(keys.nav(ports.account_id)) is not None:
-        return
-    # The venue first: money that it has and the book does not is found by the comparison, and this is done again.
-    await venue.open_account(ports.account_id, currency)
-    await venue.deposit(ports.account_id, currency, DEPOSIT, reference=_DEPOSIT_REFERENCE, pocket=SPOT)
-    await deposit(ports, DEPOSIT, pocket=SPOT, reference=_DEPOSIT_REFERENCE, actor=f"user:{OWNER}")

@@ -1,8 +1,9 @@
 """What a bot sees of its account: read off the books once for each version of them, the same live and in a replay.
 
-Its position and its orders are those of its own leg (portfolio, instrument, strategy): what a person orders beside it
-neither counts as the bot's nor keeps it waiting. Every halt that binds its orders at the gate is seen: the desk's, the
-user's, the account's, the portfolio's and the strategy's, and what the process holds itself to in memory.
+Its position and its orders are those of its own place (portfolio, instrument, strategy): what a person orders beside it
+neither counts as the bot's nor keeps it waiting. Where long and short stand beside each other it sees the net of both.
+Every halt that binds its orders at the gate is seen: the desk's, the user's, the account's, the portfolio's and the
+strategy's, and what the process holds itself to in memory.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from plimsoll.ledger import accounts, keys
 from plimsoll.model import money
 from plimsoll.model.account import Account, TradingState
 from plimsoll.model.instrument import Instrument
-from plimsoll.model.position import Position, PositionKey
+from plimsoll.model.position import Position
 from plimsoll.risk.guards.reading import Reading
 
 
@@ -44,7 +45,7 @@ class Sight:
         self._ports = ports
         self._protector = protector
         self._bot = bot
-        self._leg: PositionKey = (bot.portfolio_id, bot.instrument.id, bot.strategy_id or 0, "")
+        self._place = (bot.portfolio_id, bot.instrument.id, bot.strategy_id or 0)
         self._seen: _Seen | None = None
 
     def look(self) -> View:
@@ -72,14 +73,15 @@ class Sight:
             instrument: Instrument = hot.get(keys.instrument(bot.instrument.id))
             halts = accounts.halts_over(hot, account, bot.portfolio_id, bot.strategy_id)
             states = (TradingState.ACTIVE, *(halt.state for halt in halts))
-            position: Position | None = hot.get(keys.position(account.id, self._leg))
+            every: list[Position] = hot.shelf(keys.POSITION, account.id)
+            held = [position for position in every if position.key[:3] == self._place]
             return _Seen(
                 hot.version,
                 max(states, key=lambda state: state.strictness),
                 account.base_currency,
                 instrument,
                 leverage_of(hot, account.id, instrument, accounts.limits_of(hot, account)),
-                money.ZERO if position is None else position.quantity,
-                any(leg_of(order) == self._leg for order in hot.shelf(keys.ORDER, account.id)),
-                None if position is None or position.folded_to is None else position.folded_to[0],
+                sum((position.quantity for position in held), money.ZERO),
+                any(leg_of(order)[:3] == self._place for order in hot.shelf(keys.ORDER, account.id)),
+                max((position.folded_to[0] for position in held if position.folded_to is not None), default=None),
             )

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from plimsoll.desk.ports import Ports
 from plimsoll.desk.snapshot import drawdown_of, holdings_of
-from plimsoll.desk.value_account import BookView, book_view
+from plimsoll.desk.value_account import BookView, book_view, why_unfunded
 from plimsoll.ledger import keys
 from plimsoll.ledger.keys import Pending
 from plimsoll.model import money
@@ -125,7 +125,7 @@ def account_figures(ports: Ports, now: datetime) -> AccountFigures:
         unrealized_pnl=_total(positions),
         realized_pnl=add_up(standing.realized, holdings, prices),
         fees=add_up(standing.fees, holdings, prices),
-        unknown=_unknown(standing, worth, positions, prices, funded=nav.units > 0),
+        unknown=_unknown(standing, worth, positions, prices, why_unfunded(nav)),
         positions=positions,
     )
 
@@ -228,7 +228,8 @@ def _matched(ports: Ports, instrument: Instrument) -> bool:
         if instrument.is_derivative
         else f"balance:{pocket_of(instrument)}:{instrument.base}"
     )
-    return not any(key == held or key.startswith(f"trade:{instrument.id}:") for key in ports.breaks_told)
+    wrong = (*ports.breaks_told, *ports.suspicions)
+    return not any(key == held or key.startswith(f"trade:{instrument.id}:") for key in wrong)
 
 
 def _total(positions: Sequence[PositionFigures]) -> Decimal | None:
@@ -241,7 +242,7 @@ def _total(positions: Sequence[PositionFigures]) -> Decimal | None:
 
 
 def _unknown(
-    standing: Standing, worth: Valuation, positions: Sequence[PositionFigures], prices: Prices, *, funded: bool
+    standing: Standing, worth: Valuation, positions: Sequence[PositionFigures], prices: Prices, unfunded: str
 ) -> tuple[str, ...]:
     names = [
         *worth.unpriced,
@@ -249,4 +250,4 @@ def _unknown(
         *unpriced_among((*standing.realized, *standing.fees), standing.holdings, prices),
     ]
     reasons = [f"no price in time for {name}" for name in dict.fromkeys(names)]
-    return tuple(reasons if funded else [*reasons, "nothing was ever deposited"])
+    return tuple([*reasons, unfunded] if unfunded else reasons)

@@ -6,6 +6,7 @@ not the guard, a slow bot holds up bars and not prices.
     prices   shows the venue what is in line                   (`price_line`)
     bars     hands closed bars to those who decide, once what they closed on is booked
     rounds   compares with the venue: every ten seconds, every second in doubt, ever more seldom if silent
+    pulse    notes that this process is awake                  (`pulse`)
     guard    lets the drawdown guard look, every second
     rules    asks the source for its instruments, every half hour
     old      removes what is kept no longer, every hour
@@ -33,6 +34,7 @@ from plimsoll.desk.instrument_news import refresh_instruments
 from plimsoll.desk.ports import Doors, Ports
 from plimsoll.desk.price_line import PriceLine
 from plimsoll.desk.protect import Protector
+from plimsoll.desk.pulse import beat
 from plimsoll.desk.reconcile_account import Reconciliation, reconcile_account
 from plimsoll.desk.recover import recover
 from plimsoll.desk.resolve_unknown import resolve_unknown
@@ -69,6 +71,8 @@ REFRESH_AGAIN_SECONDS = 60.0
 FORGET_SECONDS = 3_600.0
 #: After a failure a loop begins again.
 AGAIN_SECONDS = 1.0
+#: A difference that may still explain itself, or has not stood for long enough to be told, is looked at so soon again.
+UNSURE_SECONDS = 3.0
 #: Work that goes on for so long has begun well.
 SETTLED_SECONDS = 5.0
 #: What a stop waits for: orders on their way and closes under way, and then for the fate of what was cut off.
@@ -176,6 +180,7 @@ class Attendant:
     async def start(self) -> None:
         """Bring the account to where it may trade, or leave it in doubt and go on trying; then attend it."""
         listen(self.ports)
+        self._begin("pulse", self._beat)
         self._begin("prices", self._show)
         async with self._turn:
             try:
@@ -300,6 +305,10 @@ class Attendant:
         if self.ports.tasks:
             await asyncio.wait(self.ports.tasks, timeout=NEWS_SECONDS)
 
+    async def _beat(self) -> float:
+        beat(self.ports)
+        return LOOK_SECONDS
+
     async def _look(self) -> float:
         await self.protector.look()
         return LOOK_SECONDS
@@ -358,8 +367,10 @@ class Attendant:
         ended = self._answered = clock.monotonic()
         self._log_attempt(cause, ended - began, None)
         # An account that would not stand still is asked again soon.
-        self._failures = 0
-        self._compare_at = ended + self._about(COMPARE_SECONDS if result.compared else AGAIN_SECONDS)
+        self._failures, wait = 0, AGAIN_SECONDS
+        if result.compared:
+            wait = UNSURE_SECONDS if result.unsure else COMPARE_SECONDS
+        self._compare_at = ended + self._about(wait)
         self._reconciliation, self._sync_ms = result, round((ended - began) * 1_000)
         self._syncs += 1
         if result.compared:

@@ -2,15 +2,21 @@
 
 What if the stream drops, repeats or reorders? Booking is idempotent and order-free; whatever the stream lost, the
 sweep from the stored cursor finds. It is made at once when the venue speaks of more fills of an order than the book
-has: an order that ended is asked about no more, and nobody would find its lost fill. What if we crash in a sweep? The
-cursor moves after the trades of its page, so the page is read again and is all repetitions.
+has: an order that ended is asked about no more, and nobody would find its lost fill. What if the stream says itself
+that it lost something? Nothing opens until the book was compared, and that begins with a sweep. What if we crash in a
+sweep? The cursor moves after the trades of its page, so the page is read again and is all repetitions. What if the
+history is behind? Then the cursor stops where the venue vouches for what is before it, and what follows is read again
+and again until it does.
 """
 
 from collections.abc import Sequence
 from functools import partial
 
+from plimsoll.desk.book_movements import take_in
+from plimsoll.desk.closed_by_venue import stop_opening
 from plimsoll.desk.order_news import contradicted
 from plimsoll.desk.ports import Ports
+from plimsoll.desk.repairs import Repair, found_by_asking, heard, repaired
 from plimsoll.ledger import keys, orders, trades
 from plimsoll.ledger.book_trade import Booking, book_trades, is_repetition
 from plimsoll.ledger.log import Note, tell, write_note
@@ -21,7 +27,7 @@ from plimsoll.model.ids import AccountId
 from plimsoll.model.money import decimal_text
 from plimsoll.model.order import IllegalTransition, Order, OrderEvent, OrderState
 from plimsoll.model.trade import TradeReport
-from plimsoll.model.venue import OrderReport, VenueEvent, VenueOrder
+from plimsoll.model.venue import Movement, OrderReport, StreamGap, VenueEvent, VenueOrder
 from plimsoll.runtime.logging import logger
 from plimsoll.store.connection import StoreFailed
 from plimsoll.store.draft import Draft
@@ -61,21 +67,35 @@ async def hear(ports: Ports, events: Sequence[VenueEvent]) -> None:
     try:
         for start in range(0, len(fills), TRADES_A_UNIT):
             await book(ports, fills[start : start + TRADES_A_UNIT])
+        heard(ports, (report.key for report in fills))
         for event in events:
-            if isinstance(event, OrderReport):
-                if event.account_id != ports.account_id:
-                    raise LookupError(
-                        f"news of account {event.account_id} came in on account {ports.account_id}'s line"
-                    )
-                if await _take_over(ports, event.order) is None:
-                    # Somebody trades beside us; reconciliation keeps such orders apart until a person decides.
-                    log.info("foreign_order", broker_order_id=event.order.broker_order_id, state=event.order.state)
+            if not isinstance(event, TradeReport):
+                await _hear_one(ports, event)
     except StoreFailed as failure:
         # The news is lost here but not at the venue: nothing opens until a sweep has fetched it again.
         ports.doubt(f"news could not be written: {failure}")
     except Exception as failure:
         ports.doubt(f"news could not be booked: {failure}")
         raise
+
+
+async def _hear_one(ports: Ports, event: OrderReport | Movement | StreamGap) -> None:
+    if event.account_id != ports.account_id:
+        raise LookupError(f"news of account {event.account_id} came in on account {ports.account_id}'s line")
+    match event:
+        case StreamGap(_, why):
+            repaired(ports, Repair.STREAM_GAP, why)
+            ports.doubt(f"the stream lost something: {why}")
+        case Movement():
+            await take_in(ports, [event])
+            heard(ports, [(event.kind, event.reference)])
+        case OrderReport(_, told):
+            ours = await _take_over(ports, told)
+            if ours is None:
+                # Somebody trades beside us; reconciliation keeps such orders apart until a person decides.
+                log.info("foreign_order", broker_order_id=told.broker_order_id, state=told.state)
+            else:
+                heard(ports, [ours.client_order_id])
 
 
 async def book(ports: Ports, reports: Sequence[TradeReport]) -> list[Booking]:
@@ -88,37 +108,46 @@ async def book(ports: Ports, reports: Sequence[TradeReport]) -> list[Booking]:
             raise LookupError(f"a fill of account {report.account_id} came in on account {ports.account_id}'s line")
     now, actor = ports.clock.now(), f"venue:{ports.venue.facts.name}"
     asked = tuple(trades.question(report) for report in reports)
+    made_by_venue = await stop_opening(ports, reports)
     done: list[Booking] = await ports.books.write(Asking(lambda draft: book_trades(draft, reports, now, actor), asked))
+    for said in made_by_venue:
+        ports.tell("critical", said)
     if Booking.CONTRADICTED in done:
         ports.doubt("the venue tells a fill otherwise than it is booked")
     return done
 
 
-async def hear_order(ports: Ports, told: VenueOrder) -> Order:
+async def hear_order(ports: Ports, told: VenueOrder, *, asked: bool = False) -> Order:
     """Take over what a venue answered about an order of ours.
 
+    Shapes: `asked`: in a look-up, and not in the answer to a command. Then it is a repair if it is news, and no doubt
+            if fills are still missing: the comparison that asked sees for itself.
     Raises: LookupError when it is none of ours
     """
-    heard = await _take_over(ports, told)
-    if heard is None:
-        raise LookupError(
-            f"the venue speaks of {told.client_order_id or told.broker_order_id}, which is not in the book"
-        )
-    return heard
+    name = told.client_order_id
+    known: Order | None = None if name is None else ports.books.hot.get(keys.order(ports.account_id, name))
+    if asked and known is not None:
+        found_by_asking(ports, Repair.ORDER_BY_LOOK_UP, known.client_order_id)
+    ours = await _take_over(ports, told, doubts=not asked)
+    if ours is None:
+        raise LookupError(f"the venue speaks of {name or told.broker_order_id}, which is not in the book")
+    if not asked or (known is not None and known.state is ours.state):
+        heard(ports, [ours.client_order_id])
+    return ours
 
 
-async def _take_over(ports: Ports, told: VenueOrder) -> Order | None:
-    heard = await _hear_state(ports, told)
-    if heard is None or not _lacks_fills(heard, told):
-        return heard
-    name = heard.client_order_id
+async def _take_over(ports: Ports, told: VenueOrder, *, doubts: bool = True) -> Order | None:
+    ours = await _hear_state(ports, told)
+    if ours is None or not _lacks_fills(ours, told):
+        return ours
+    name = ours.client_order_id
     try:
         await sweep(ports)
         swept: Order | None = await ports.books.write(lambda draft: orders.find(draft, ports.account_id, name))
     except (WorldFailure, UnknownOutcome) as failure:
         ports.doubt(f"fills that the venue spoke of could not be fetched: {failure}")
-        return heard
-    if swept is None or _lacks_fills(swept, told):
+        return ours
+    if swept is None or (doubts and _lacks_fills(swept, told)):
         ports.doubt(f"order {name} is filled otherwise at the venue")
     return swept
 
@@ -167,19 +196,44 @@ async def _hear_state(ports: Ports, told: VenueOrder) -> Order | None:
 async def sweep(ports: Ports) -> int:
     """Fetch every fill since the stored cursor and book it; give how many were new."""
     new = 0
+    cursor = kept = trade_cursor(ports)
     while True:
-        cursor: int = ports.books.hot.get(keys.trade_cursor(ports.account_id)) or 0
         page = await ports.venue.trades_since(ports.account_id, cursor)
-        news = await _without_repetitions(ports, page.trades)
-        for start in range(0, len(news), TRADES_A_UNIT):
-            done = await book(ports, news[start : start + TRADES_A_UNIT])
-            new += sum(booking is Booking.BOOKED for booking in done)
-        if page.cursor != cursor:
-            # After the trades, never before: a crash in between reads the page again, and it is all duplicates.
-            await ports.books.write(partial(_move_cursor, ports.account_id, page.cursor))
+        new += await _book_news(ports, await _without_repetitions(ports, page.trades))
+        if page.trades and page.kept > kept:
+            # After the trades, never before: a crash in between reads the page again, and it is all duplicates. Where
+            # the cursor is the hour it moves without any, and every comparison would be a commit.
+            kept = page.kept
+            await ports.books.write(partial(_move_cursor, ports.account_id, kept))
         if page.complete:
             return new
         invariant(page.cursor != cursor, "a page that is not the last one leads on to another")
+        cursor = page.cursor
+
+
+def trade_cursor(ports: Ports) -> int:
+    """Give up to where the book has every fill that the venue will ever tell."""
+    cursor: int | None = ports.books.hot.get(keys.trade_cursor(ports.account_id))
+    return cursor or 0
+
+
+async def _book_news(ports: Ports, news: Sequence[TradeReport]) -> int:
+    new = 0
+    for start in range(0, len(news), TRADES_A_UNIT):
+        piece = news[start : start + TRADES_A_UNIT]
+        # Before they are booked: news of them that comes in meanwhile must find what it makes needless.
+        facts = [report.key for report in piece]
+        for fact in facts:
+            found_by_asking(ports, Repair.TRADE_BY_SWEEP, fact)
+        try:
+            done = await book(ports, piece)
+        except BaseException:
+            heard(ports, facts)  # nothing of it was booked, so nothing was put right
+            raise
+        told = [fact for fact, booking in zip(facts, done, strict=True) if booking is not Booking.BOOKED]
+        heard(ports, told)
+        new += len(facts) - len(told)
+    return new
 
 
 async def _without_repetitions(ports: Ports, page: Sequence[TradeReport]) -> list[TradeReport]:
@@ -197,5 +251,6 @@ def _not_booked(reports: Sequence[TradeReport], draft: Draft) -> list[TradeRepor
 
 
 def _move_cursor(account_id: AccountId, cursor: int, draft: Draft) -> None:
-    draft.put(keys.trade_cursor(account_id), cursor)
-    draft.replace("trade_cursors", account_id, (account_id, cursor))
+    if cursor > (draft.get(keys.trade_cursor(account_id)) or 0):  # two sweeps at once: the other one may be further
+        draft.put(keys.trade_cursor(account_id), cursor)
+        draft.replace("trade_cursors", account_id, (account_id, cursor))

@@ -2,14 +2,15 @@
 
 Who wants it is written down before the request leaves. What if the database takes nothing? The order is cancelled all
 the same, for that only reduces risk, and nothing opens until the book was compared with the venue. What if another
-process owns the book by now? Then nothing is sent: the order may be the stop that the new owner counts on.
+process owns the book by now, or may own it (`Ports.may_send`)? Then nothing is sent: the order may be the stop that the
+new owner counts on.
 """
 
 from plimsoll.desk.book_trades import hear_order
 from plimsoll.desk.ports import Ports
 from plimsoll.ledger import keys
 from plimsoll.ledger.log import Note, write_note
-from plimsoll.model.errors import CommandRefused, Refusal, UnknownOutcome
+from plimsoll.model.errors import CommandRefused, Refusal, TryAgain, UnknownOutcome
 from plimsoll.model.ids import ClientOrderId
 from plimsoll.model.order import Order, OrderType
 from plimsoll.model.position import PositionKey
@@ -30,6 +31,9 @@ async def cancel_order(ports: Ports, client_order_id: ClientOrderId, *, actor: s
             Refusal("order_not_live", "no live order has this id", observed=client_order_id, remedy="it may have ended")
         )
     await _note_wish(ports, client_order_id, actor)
+    not_ours = ports.may_send()
+    if not_ours is not None:
+        raise TryAgain(f"not sent: {not_ours}")
     try:
         reported = await ports.venue.cancel(ports.account_id, client_order_id)
     except (OrderNotFound, UnknownOutcome):
@@ -70,7 +74,7 @@ def rests_to_close(order: Order) -> bool:
 
 def leg_of(order: Order) -> PositionKey:
     """Give the position that an order changes."""
-    return (order.intent.portfolio_id, order.terms.instrument_id, order.intent.strategy_id or 0, "")
+    return (order.intent.portfolio_id, order.terms.instrument_id, order.intent.strategy_id or 0, order.leg)
 
 
 async def cancel_all(ports: Ports, *, keep_protection: bool, actor: str) -> list[Order]:

@@ -4,6 +4,9 @@ The wish is a *target*, flat, not a quantity: whoever asks again, after a crash 
 what is still open and not already being closed. Its key is made of the position, the episode that wants it closed,
 and the number of the attempt, so that asking again within an attempt is the same order, and a failed attempt can be
 retried.
+
+Where long and short stand beside each other, each is a position of its own, and its close names it: the sale that
+closes a long one would otherwise open the short one.
 """
 
 from dataclasses import dataclass
@@ -87,13 +90,14 @@ async def close_position(
         OrderType.MARKET,
         quantity=quantity if free is None or current.quantity < 0 else _at_most(free, quantity, instrument),
         # A sale of coins that are held cannot flip; the venues of spot know no such flag. A venue that nets all legs
-        # would refuse it to a leg that grows the net.
+        # would refuse it to a leg that grows the net. One that hedges nets within each.
         reduce_only=reduces_net,
     )
     series = (position.key, episode)
+    place = ":".join(str(part) for part in position.key if part != "")
     for attempt in count(ports.close_attempts.get(series, 1)):
         intent = Intent(
-            key=IntentKey(f"close:{position.portfolio_id}:{instrument.id}:{position.key[2]}:{episode}:{attempt}"),
+            key=IntentKey(f"close:{place}:{episode}:{attempt}"),
             account_id=ports.account_id,
             portfolio_id=current.portfolio_id,
             user_id=user_id,
@@ -104,6 +108,7 @@ async def close_position(
             signal_context=reason,
             allow_repeat=True,
             closes_leg=not reduces_net,
+            leg=current.leg,
         )
         ports.close_attempts[series] = attempt + 1
         answer = await _place_unless_tried(ports, intent)
@@ -149,12 +154,13 @@ def price_to_close(ports: Ports, position: Position) -> Decimal | None:
 
 
 def _reduces_net(ports: Ports, position: Position, in_flight: Decimal) -> bool:
-    # The account's net over all legs, as it is and as it will be when every close on its way is filled: nobody knows
-    # which the venue sees when this close arrives, and with the flag in the wrong place it refuses.
-    hot = ports.books.hot
+    # What the venue nets, the account's over all legs or each leg by itself, as it is and as it will be when every
+    # close on its way is filled: nobody knows which the venue sees when this close arrives, and with the flag in the
+    # wrong place it refuses.
+    hot, hedging = ports.books.hot, ports.venue.facts.hedging
     net = after = money.ZERO
     for leg in hot.shelf(keys.POSITION, ports.account_id):
-        if leg.instrument_id == position.instrument_id:
+        if leg.instrument_id == position.instrument_id and (not hedging or leg.leg == position.leg):
             closing: Decimal = hot.get(keys.closing(ports.account_id, leg.key)) or money.ZERO
             net += leg.quantity
             after += leg.quantity - closing.copy_sign(leg.quantity)
@@ -175,10 +181,11 @@ async def _free_coins(ports: Ports, position: Position, actor: str) -> None:
 
 
 def _venue_holds_back(ports: Ports, unknown: list[Order]) -> bool:
-    # Where the venue enforces reduce-only, a second close cannot take more than is there, so it may go at once. On spot
-    # both could fill, and the second would sell coins that belong to somebody else, as would the close of a leg that
-    # went without the flag: there the first is proved first.
-    return ports.venue.facts.reduce_only and all(order.terms.reduce_only for order in unknown)
+    # Where the venue enforces reduce-only, or keeps long and short apart, a second close cannot take more than is
+    # there, so it may go at once. On spot both could fill, and the second would sell coins that belong to somebody
+    # else, as would the close of a leg that went without the flag: there the first is proved first.
+    facts = ports.venue.facts
+    return (facts.reduce_only or facts.hedging) and all(order.terms.reduce_only for order in unknown)
 
 
 def _closes_unknown(order: Order, position: Position) -> bool:

@@ -48,13 +48,16 @@ class Seen:
     outcome: Compared
     duration_ms: int
     breaks: tuple[OpenBreak, ...]
+    #: What differs and may still explain itself, in sentences.
+    waiting: tuple[str, ...]
     #: None where nothing was compared.
     sight: Sight | None
 
     @property
     def differences(self) -> tuple[str, ...]:
         """Tell everything that differs."""
-        return (*(one.sentence for one in self.breaks), *(() if self.sight is None else self.sight.doubted))
+        doubted = () if self.sight is None else self.sight.doubted
+        return tuple(dict.fromkeys((*(one.sentence for one in self.breaks), *self.waiting, *doubted)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,8 @@ def _found(one: OpenBreak) -> Found:
 
 
 def _line_for(told: LogTold, seen: Seen, now: datetime) -> int:
-    names = frozenset(one.key for one in seen.breaks)
+    # What waits changes with every fill: that something does is news, its sentences are not.
+    names = frozenset((*(one.key for one in seen.breaks), *(["waiting"] if seen.waiting else [])))
     is_news = (seen.outcome, names) != (told.outcome, told.names)
     told.silent += 1
     if told.at is not None and not is_news and now - told.at < LINE_EVERY:
@@ -148,6 +152,7 @@ def _snapshot(ports: Ports, sight: Sight | None, now: datetime) -> dict[str, str
         "margin_available": figures.margin.available,
     }
     told: dict[str, str | None] = {name: None if one is None else decimal_text(one) for name, one in ours.items()}
+    told["repairs"] = str(ports.repairs.total())
     told["open_positions"] = str(len(figures.positions))
     told["open_orders"] = str(len(hot.shelf(keys.ORDER, ports.account_id)))
     if sight is None:

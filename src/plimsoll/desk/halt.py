@@ -1,14 +1,11 @@
 """Who may still send: set and lift states. Of several sources the strictest rules; a close always passes."""
 
-from datetime import datetime
-
 from plimsoll.desk.cancel_order import cancel_all
 from plimsoll.desk.ports import Ports
-from plimsoll.ledger import accounts, keys
-from plimsoll.ledger.log import Note, tell, write_note
+from plimsoll.desk.write_halt import write_halt
+from plimsoll.ledger import keys
 from plimsoll.model.account import Halt, Scope, TradingState
 from plimsoll.model.errors import CommandRefused, Refusal
-from plimsoll.model.event import Event, EventKind
 from plimsoll.runtime.logging import logger
 from plimsoll.store.connection import CommitUnclear, StoreFailed
 from plimsoll.store.draft import Draft
@@ -84,14 +81,6 @@ def _held_in_memory(ports: Ports, source: str) -> Halt | None:
     if source != MANUAL or ports.memory_state is TradingState.ACTIVE:
         return None
     return Halt(Scope.ACCOUNT, ports.account_id, MANUAL, ports.memory_state, "in memory only", latched=True)
-
-
-def write_halt(draft: Draft, ports: Ports, halt: Halt, actor: str, now: datetime) -> None:
-    """Write a halt with the unit's note and event."""
-    accounts.write_halt(draft, halt, now)
-    details = {"source": halt.source, "state": str(halt.state), "reason": halt.reason}
-    write_note(draft, Note(ports.account_id, actor, "UPDATE", "HALT", f"{halt.scope}:{halt.scope_id}", now, details))
-    tell(draft, Event(EventKind.HALT_CHANGED, ports.account_id, now, details))
 
 
 async def halt_for_broken_parity(ports: Ports, broken: Refusal) -> None:

@@ -10,6 +10,8 @@ Between 1 and 3? The order may have been sent. The next start finds it PENDING, 
 (`recover`). It is never sent a second time: not by us, and not by a caller with the same key, who gets the first
 answer.
 What if the answer is lost? UNKNOWN, the same way, without waiting for a restart (`resolve_unknown`).
+What if we slept between 1 and 2, and another process owns the books by now? Nothing leaves unless they are certain to
+be ours (`Ports.may_send`); where they are not any more, the new owner finds the order PENDING and looks it up.
 What if step 3 cannot be written, or the caller gives up on us? The venue may have it and the book says PENDING: nothing
 opens until the next comparison, which calls it UNKNOWN and looks it up. Nobody is told that the order was placed before
 the book says so.
@@ -21,6 +23,8 @@ from datetime import datetime
 from plimsoll.desk.halt import halt_for_broken_parity
 from plimsoll.desk.order_news import contradicted, order_event, write_order_note
 from plimsoll.desk.ports import Doors, Ports
+from plimsoll.desk.pulse import is_awake
+from plimsoll.desk.repairs import heard
 from plimsoll.desk.snapshot import MarketView, remember_order, take_snapshot
 from plimsoll.ledger import accounts, external_orders, keys, orders, verdicts
 from plimsoll.ledger.book_trade import book_trade
@@ -37,7 +41,9 @@ from plimsoll.risk.gate.parity import compare_with_wire
 from plimsoll.risk.gate.snapshot import Proposal, Snapshot, propose
 from plimsoll.risk.gate.verdict import Approved, Refused, Verdict, judge
 from plimsoll.risk.limits import Limits
+from plimsoll.runtime import rare
 from plimsoll.runtime.logging import bind_correlation, logger
+from plimsoll.runtime.rare import Site
 from plimsoll.store.connection import CommitUnclear
 from plimsoll.store.draft import Draft
 from plimsoll.store.scribe import Asking
@@ -155,7 +161,7 @@ def view_of(ports: Ports) -> MarketView:
         source=ports.board.facts,
         venue=ports.venue.facts,
         fee_ratio=ports.fee_ratio,
-        reconciled=ports.reconciled,
+        reconciled=ports.reconciled and is_awake(ports),
         parity_difference=ports.parity_difference,
         blind=bool(ports.blind),
         memory_state=ports.memory_state,
@@ -264,6 +270,7 @@ def _write_pending(draft: Draft, ports: Ports, approved: Approved, now: datetime
         reserved_asset=approved.reserved_asset,
         value=approved.value,
         closes=approved.closes,
+        leg=approved.leg,
     )
     known = draft.get(keys.order(intent.account_id, order.client_order_id))
     invariant(known is None, "two intents never make the same client order id")
@@ -316,15 +323,19 @@ def _observed(snapshot: Snapshot) -> dict[str, object]:
 
 async def _send(ports: Ports, order: Order, approved: Approved, judged_at: datetime) -> Order:
     too_old = (ports.clock.now() - judged_at).total_seconds() > VERDICT_FRESH_SECONDS
-    if too_old and not approved.closes:
+    if not approved.closes and (too_old or rare.strikes(Site.VERDICT_TOO_OLD)):
         # Slept through: a laptop lid, a stopped process. Nothing has left, so the order can be ended for certain.
         return await record(ports, order, OrderEvent.EXPIRED, "the verdict was too old to send on")
     # What leaves is what was approved; it must also be what the book says leaves, now that it was committed.
     written: Order = ports.books.hot.get(keys.order(ports.account_id, order.client_order_id)) or order
-    broken = compare_with_wire(approved, written.terms, written.client_order_id)
+    broken = compare_with_wire(approved, written.terms, written.client_order_id, written.leg)
     if broken is not None:
         await halt_for_broken_parity(ports, broken)
         return await record(ports, order, OrderEvent.EXPIRED, broken.sentence)
+    # Last of all, for what is above may have taken its time. A close is no exception: the new owner's it is to send.
+    not_ours = ports.may_send()
+    if not_ours is not None:
+        return await record(ports, order, OrderEvent.EXPIRED, f"not sent: {not_ours}")
     try:
         placed = await ports.venue.place(approved)
     except OrderRejected as refusal:
@@ -359,6 +370,7 @@ async def _record_placed(ports: Ports, order: Order, placed: Placed) -> Order:
         return booked
 
     booked: Order = await ports.books.write(unit)
+    heard(ports, (order.client_order_id, *(report.key for report in placed.trades)))
     return booked
 
 
@@ -367,6 +379,9 @@ async def record(
 ) -> Order:
     """Write down what was learnt about an order; `only_from` drops it where the order has meanwhile gone on."""
     now = ports.clock.now()
+    if event is OrderEvent.OUTCOME_LOST:
+        # Its settle window begins when we give up on it, and runs by the stopwatch.
+        ports.unknown_since[order.client_order_id] = ports.clock.monotonic()
 
     def unit(draft: Draft) -> Order:
         known = _as_booked(draft, order)

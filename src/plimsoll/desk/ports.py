@@ -2,19 +2,23 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, auto
 from typing import Any, Protocol
 
+from plimsoll.desk.pulse import Beat
+from plimsoll.desk.repairs import Repair
 from plimsoll.market.board import PriceBoard
 from plimsoll.model import money
 from plimsoll.model.account import TradingState
+from plimsoll.model.cash import CashKind
 from plimsoll.model.clock import Clock
-from plimsoll.model.ids import AccountId, Ids, InstrumentId, IntentKey, UserId
+from plimsoll.model.ids import AccountId, ClientOrderId, Ids, InstrumentId, IntentKey, UserId
 from plimsoll.model.position import PositionKey
+from plimsoll.reconcile.suspicion import Suspicions, WaitingMovement
 from plimsoll.risk.guards.reading import Sighting
 from plimsoll.risk.guards.sights import Track
 from plimsoll.runtime.logging import logger
@@ -22,6 +26,14 @@ from plimsoll.store.drivers import Driver
 from plimsoll.venues.protocol import Venue
 
 log = logger("ports")
+
+#: Says why nothing may leave for the venue now; None while it may.
+MaySend = Callable[[], str | None]
+
+
+def always_ours() -> str | None:
+    """Let everything leave: books in the desk's own folder are owned by its lock for as long as the process lives."""
+    return None
 
 
 class Doors(Enum):
@@ -97,13 +109,29 @@ class Ports:
     higher_seen: Sighting | None = None
     #: What looks found on the board in the last seconds: a guard acts on two quotes, not on two looks at one.
     quotes_seen: dict[InstrumentId, Track] = field(default_factory=dict)
-    #: The breaks that people were told of last, and what the note of that comparison said; nothing is said twice.
+    #: The breaks that the last comparison named, and what the note of that comparison said; nothing is said twice.
     breaks_told: frozenset[str] = frozenset()
     sync_told: dict[str, str] = field(default_factory=dict)
     log_told: LogTold = field(default_factory=LogTold)
+    #: What people were told of, by name; a difference is told when it has stood for long enough.
+    alarmed: frozenset[str] = frozenset()
+    #: Differences that every comparison has found since the first, by their name.
+    suspicions: Suspicions = field(default_factory=dict)
+    #: Deposits and withdrawals that the venue told and that cannot be valued yet, as they came. A restart is told anew.
+    waiting: dict[tuple[CashKind, str], WaitingMovement] = field(default_factory=dict)
+    #: When, by the stopwatch, this process gave an order up, or first found it of unknown fate: the hour may step.
+    unknown_since: dict[ClientOrderId, float] = field(default_factory=dict)
+    #: What had to be found out because nobody told it, by kind, since the process began (`repairs`).
+    repairs: Counter[str] = field(default_factory=Counter)
+    #: What a question found first, and when by the stopwatch; its own news may still come.
+    unheard: dict[Hashable, tuple[Repair, float]] = field(default_factory=dict)
+    #: When this process was last known to be awake; None where nobody beats (`pulse`).
+    beat: Beat | None = None
     #: Intents somebody here is placing now, by their user: a key is its user's own. A PENDING order of no such intent
     #: was left behind, and nobody waits for it.
     placing: Counter[tuple[UserId, IntentKey]] = field(default_factory=Counter)
+    #: Asked last before anything leaves for the venue: a process that slept may not own the books any more.
+    may_send: MaySend = always_ours
     #: What `place_order` still takes; a desk that stops lets nothing begin that it could not end.
     doors: Doors = Doors.OPEN
     #: A person's halt that the database did not take; the gate obeys it beside those that are written.

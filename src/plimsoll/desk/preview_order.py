@@ -178,10 +178,10 @@ def _after(
     except Illegal:
         return None
     intent, held = sent.intent, seen.holdings
-    key = (intent.portfolio_id, instrument.id, intent.strategy_id or 0, "")
+    key = (intent.portfolio_id, instrument.id, intent.strategy_id or 0, sent.leg)
     before = next((position for position, _instrument in held.positions if position.key == key), None)
     if before is None:
-        before = Position(intent.account_id, intent.portfolio_id, instrument.id, intent.strategy_id)
+        before = Position(intent.account_id, intent.portfolio_id, instrument.id, intent.strategy_id, sent.leg)
     position = before.after(trade, instrument)
     lines = lines_of(trade, instrument, position.realized_pnl - before.realized_pnl)
     others = [item for item in held.positions if item[0].key != key]
@@ -212,6 +212,7 @@ def _fill(seen: _Seen, sent: Proposal, instrument: Instrument, price: Decimal, p
         fee=money.settle_product(notional, seen.question.snapshot.fee_ratio),
         fee_currency=instrument.cash_asset,
         exec_time=prices.now,
+        leg=sent.leg,
     )
     return Trade(report, intent.portfolio_id, intent.strategy_id, intent.triggered_by, notional)
 

@@ -3,7 +3,8 @@
 What if we crash between the decision and the act? The episode is in the books: the next start reads it, looks again,
 and goes on where it stood; a countdown whose deadline has passed is looked at once more before anything is closed.
 What if the notifier is dead? Nothing here waits for it. What if the reading is blind? Nothing is closed and nothing
-opens; a countdown stays armed and is looked at again every second.
+opens, from that look on; a countdown stays armed and is looked at again every second. People are told of what lasts
+(`risk.guards.sightedness`), and at once when a countdown is over and cannot be acted on.
 """
 
 import asyncio
@@ -28,6 +29,7 @@ from plimsoll.model.position import Position
 from plimsoll.risk.gate.verdict import percent
 from plimsoll.risk.guards.drawdown import DrawdownGuard, Episode, GuardAction, GuardStatus, GuardStep, Suspicion
 from plimsoll.risk.guards.reading import CONFIRM_AFTER, Blind, Reading
+from plimsoll.risk.guards.sightedness import Sightedness, Word, looked
 from plimsoll.risk.guards.turns import Marked, Occasion, Turns, turned
 from plimsoll.risk.limits import Limits
 from plimsoll.runtime.logging import logger
@@ -92,6 +94,7 @@ class Protector:
         #: An unconfirmed sight of a breach; a restart looks anew.
         self._suspicion: Suspicion | None = None
         self.last: Reading | Blind | None = None
+        self._sight = Sightedness()
         self._batch = _Batch()
         #: The highest peak that was handed over to the books; None before the first.
         self._peak_written: Decimal | None = None
@@ -173,8 +176,7 @@ class Protector:
     async def _decide(self) -> tuple[GuardStep, Reading | Blind]:
         ports = self._ports
         reading = await value_now(ports)
-        if isinstance(reading, Blind):
-            self._tell_blind(reading)
+        self._tell_sight(reading)
         self.last = reading
         ports.blind = reading.why if isinstance(reading, Blind) else ""
         before = self.episode
@@ -192,15 +194,21 @@ class Protector:
         self._tell_doubt(step.episode, reading)
         return step, reading
 
-    def _tell_blind(self, blind: Blind) -> None:
-        # Once when it begins; and again at every look while a countdown is over and nothing can be done.
-        episode = self.episode
-        is_armed = episode.status is GuardStatus.COUNTDOWN and episode.deadline is not None
+    def _tell_sight(self, reading: Reading | Blind) -> None:
+        ports, episode = self._ports, self.episode
+        self._sight, word = looked(self._sight, ports.clock.monotonic(), blind=isinstance(reading, Blind))
+        if not isinstance(reading, Blind):
+            if word is Word.SEES_AGAIN:
+                ports.tell("info", "SEES AGAIN: the account can be valued, and its guards act")
+            return
         if not isinstance(self.last, Blind):
-            log.warning("blind", account=self._ports.account_id, why=blind.why)
-            self._ports.tell("warning", f"BLIND: {blind.why}")
-        elif is_armed and episode.deadline is not None and blind.at >= episode.deadline:
-            self._ports.tell("critical", f"BLIND: the countdown is over and nothing can be closed yet: {blind.why}")
+            log.warning("blind", account=ports.account_id, why=reading.why)
+        deadline = episode.deadline if episode.status is GuardStatus.COUNTDOWN else None
+        if deadline is not None and reading.at >= deadline:
+            # At every look, until somebody does what the guard cannot.
+            ports.tell("critical", f"BLIND: the countdown is over and nothing can be closed yet: {reading.why}")
+        elif word is Word.BLIND:
+            ports.tell("warning", f"BLIND: {reading.why}")
 
     def _tell_doubt(self, episode: Episode, reading: Reading | Blind) -> None:
         # What only one quote says is not acted on, and people are told when the market leaves it at that one.

@@ -8,7 +8,8 @@ that the book does not know.
    Whose it was is lost. Its fills, swept afterwards, find it. Its id is never used again: a caller who repeats the wish
    that is lost here is refused, instead of ordering twice.
 3. When a whole comparison finds nothing that blocks, the halt is lifted, with an event. Money that was moved meanwhile
-   is in no history of fills: that stays a break that blocks, and the halt in force, until a person has booked it.
+   is in no history of fills: a venue that tells no movements leaves a break that blocks, and the halt in force, until a
+   person has booked it.
 
 What if we crash in here? An order is adopted once, fills are booked once, and the halt is in the book until the end.
 What must not enter: how the book came to be old (`bootstrap.backups`).
@@ -19,10 +20,11 @@ from datetime import datetime
 from functools import partial
 
 from plimsoll.desk.book_trades import hear_order, sweep
-from plimsoll.desk.halt import write_halt
 from plimsoll.desk.order_news import order_event, write_order_note
 from plimsoll.desk.place_order import question_of, view_of
 from plimsoll.desk.ports import Ports
+from plimsoll.desk.repairs import Repair, repaired
+from plimsoll.desk.write_halt import write_halt
 from plimsoll.ledger import accounts, external_orders, keys, orders, verdicts
 from plimsoll.ledger.log import tell
 from plimsoll.model import ids, money
@@ -30,7 +32,7 @@ from plimsoll.model.account import Account, Halt, Scope, TradingState
 from plimsoll.model.errors import Illegal
 from plimsoll.model.event import EventKind
 from plimsoll.model.ids import AccountId, BrokerOrderId, ClientOrderId, IntentKey, PortfolioId
-from plimsoll.model.order import Intent, Order, OrderState, OrderTerms, OrderType
+from plimsoll.model.order import Intent, Order, OrderState, OrderTerms, OrderType, leg_traded
 from plimsoll.model.trade import TradeReport
 from plimsoll.model.venue import VenueOrder
 from plimsoll.risk.gate.verdict import chosen_leverage, reservation
@@ -68,9 +70,11 @@ async def adopt_what_was_lost(ports: Ports) -> int:
         for told in await _orders_lost(ports)
         if await ports.books.write(partial(_adopt, ports, told, ports.clock.now()))
     ]
+    for told in lost:
+        repaired(ports, Repair.ADOPTED, str(told.client_order_id))
     await sweep(ports)
     for told in lost:
-        await hear_order(ports, told)
+        await hear_order(ports, told, asked=True)
     if lost:
         log.warning("adopted", account=ports.account_id, orders=",".join(str(told.client_order_id) for told in lost))
         ports.tell("warning", f"RESTORED: {len(lost)} orders that the book had lost were taken back from the venue.")
@@ -141,6 +145,7 @@ async def _ask(ports: Ports, name: ClientOrderId, fills: Sequence[TradeReport]) 
             filled_quantity=filled,
             state=OrderState.FILLED,
             updated_at=last.exec_time,
+            leg=last.leg,
         )
 
 
@@ -178,7 +183,18 @@ def _order_from(ports: Ports, name: ClientOrderId, told: VenueOrder, now: dateti
     except Illegal as contradiction:
         log.warning("cannot_be_adopted", client_order_id=name, why=str(contradiction))
         return None
-    intent = Intent(IntentKey(f"adopted:{name}"), account.id, main, account.user_id, terms, RESTORED, told.updated_at)
+    intent = Intent(
+        IntentKey(f"adopted:{name}"),
+        account.id,
+        main,
+        account.user_id,
+        terms,
+        RESTORED,
+        told.updated_at,
+        # A venue that hedges need not tell the flag: what takes from a leg can do nothing else.
+        closes_leg=not told.reduce_only and told.leg == leg_traded(told.side, closes=True),
+        leg=told.leg,
+    )
     # What it binds at the venue is bound here as well, at what is known now.
     asked = question_of(draft, ports, intent, view_of(ports), key_reused=False)
     instrument, leverage = draft.get(keys.instrument(told.instrument_id)), chosen_leverage(asked.snapshot, asked.limits)
@@ -197,4 +213,5 @@ def _order_from(ports: Ports, name: ClientOrderId, told: VenueOrder, now: dateti
         reserved_asset=asset,
         value=asked.proposal.value or money.ZERO,
         closes=asked.proposal.closes,
+        leg=asked.proposal.leg,
     )

@@ -17,7 +17,7 @@ from plimsoll.model.position import Position
 from plimsoll.model.quote import Quote, SourceFacts
 from plimsoll.model.venue import VenueFacts
 from plimsoll.risk.conversion import BRIDGES
-from plimsoll.risk.gate.snapshot import Snapshot
+from plimsoll.risk.gate.snapshot import Snapshot, leg_of
 from plimsoll.risk.gate.verdict import leverage_cap
 from plimsoll.risk.limits import Limits
 from plimsoll.risk.valuation import (
@@ -120,7 +120,8 @@ def take_snapshot(
     state, state_source = _state(draft, intent, market, account)
     portfolio = draft.get(keys.portfolio(intent.portfolio_id))
     metadata_at: datetime | None = draft.get(keys.metadata_at(intent.terms.instrument_id))
-    position_key = (intent.portfolio_id, intent.terms.instrument_id, intent.strategy_id or 0, "")
+    leg = leg_of(intent, instrument, market.venue)
+    position_key = (intent.portfolio_id, intent.terms.instrument_id, intent.strategy_id or 0, leg)
     position: Position | None = draft.get(keys.position(account.id, position_key))
     pending = _pending(draft, account.id, intent)
     cash_rate = None if instrument is None else rate_of(instrument.cash_asset, holdings, prices)

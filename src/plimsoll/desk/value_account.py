@@ -23,6 +23,8 @@ from plimsoll.risk.guards.reading import Blind, Reading, Worth, agrees_with_venu
 from plimsoll.risk.guards.sights import bounds, noted, priced_by
 from plimsoll.risk.limits import Limits
 from plimsoll.risk.valuation import Holdings, Prices, Valuation, value_account
+from plimsoll.runtime import rare
+from plimsoll.runtime.rare import Site
 
 if TYPE_CHECKING:
     from plimsoll.desk.account_figures import Standing
@@ -47,7 +49,7 @@ def book_view(ports: Ports) -> BookView:
     """Read what the account has, unless the books are still those of the last time."""
     hot = ports.books.hot
     kept: BookView | None = ports.book_view
-    if kept is not None and kept.version == hot.version:
+    if kept is not None and kept.version == hot.version and not rare.strikes(Site.VIEW_OUTDATED):
         return kept
     with hot.lock:
         account: Account = hot.get(keys.account(ports.account_id))
@@ -66,14 +68,21 @@ def worth_of(ports: Ports, now: datetime) -> tuple[Valuation, Nav]:
     return value_account(view.holdings, Prices(ports.board.view(), now, view.max_price_age)), view.nav
 
 
+def why_unfunded(nav: Nav) -> str:
+    """Say why an account has no units; empty while it has some."""
+    if nav.units > 0:
+        return ""
+    return "nothing was ever deposited" if nav.peak_at is None else "everything that was deposited went out again"
+
+
 def _read(ports: Ports, venue_equity: Decimal | None, now: datetime) -> Reading | Blind:
     worth, nav = worth_of(ports, now)
     if not ports.reconciled:
         return Blind(now, "the book has not been found equal to the venue")
     if worth.equity is None:
         return Blind(now, f"no price in time for {', '.join(worth.unpriced)}")
-    if nav.units <= 0:
-        return Blind(now, "nothing was ever deposited")
+    if unfunded := why_unfunded(nav):
+        return Blind(now, unfunded)
     if venue_equity is None and ports.venue.facts.tells_equity:
         return Blind(now, "the venue cannot value the account")
     if not agrees_with_venue(worth.equity, venue_equity):

@@ -5,7 +5,8 @@ same key is an incident and changes nothing either.
 What if it comes late, after trades that happened after it? The position is folded anew from all that happened to it, in
 the order it happened, and where our own fold had posted the profit of a trade (the venue told none), the change is
 posted as a CORRECTION that names both trades.
-What if we never sent the order? The trade is booked to the account's portfolio `main` as `external`: money moved.
+What if we never sent the order? The trade is booked to the account's portfolio `main` as `external`: money moved. Where
+the venue made it itself, it is told by that word: `liquidation`, `adl`, `settlement`.
 What if it names an order of ours that is of another instrument or side? The same, and it is an incident.
 What if it corrects or busts a trade (`revision` above 0)? It is another fact beside the first. The highest revision
 counts, whatever came first: the position is folded anew, the order has filled what counts now, and what the earlier
@@ -149,7 +150,7 @@ def _owner(draft: Draft, report: TradeReport, order: Order | None, booked: Seque
         raise LookupError(
             f"trade {reference_of(report)} is of account {report.account_id}, which has no portfolio main"
         )
-    return Owner(main, None, EXTERNAL), 0
+    return Owner(main, None, EXTERNAL if report.made_by is None else report.made_by.value), 0
 
 
 def _fill(draft: Draft, order: Order, report: TradeReport, quantity: Decimal, now: datetime) -> None:

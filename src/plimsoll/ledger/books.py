@@ -150,6 +150,8 @@ def _load_books(hot: Hot, connection: WriterConnection) -> None:
         hot[place] = max(hot.get(place, split.fold_key), split.fold_key)
     for account, cursor in connection.find("all_trade_cursors", ()):
         hot[keys.trade_cursor(AccountId(int(account or 0)))] = cursor
+    for account, cursor in connection.find("all_movement_cursors", ()):
+        hot[keys.movement_cursor(AccountId(int(account or 0)))] = cursor
 
 
 def _load_risk(hot: Hot, connection: WriterConnection) -> None:

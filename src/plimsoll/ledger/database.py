@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: Every version of the tables, oldest first.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 HEAD = REVISIONS[-1]
 #: Those that kept neither days nor the states of orders.
 _WITHOUT_FOLDS = ("0001", "0002")

@@ -79,7 +79,7 @@ def canonical(connection: Connection) -> dict[str, list[str]]:
     said = {
         "instruments": [_line(names.instrument[row["id"]], row, _INSTRUMENT) for row in names.instruments],
         "accounts": [_line(names.account[row["id"]], row, _ACCOUNT) for row in names.accounts],
-        "orders": [_line(names.where(row), trades.without_doubtful_state(row), _ORDER) for row in facts(schema.orders)],
+        "orders": [_order(names, trades.without_doubtful_state(row)) for row in facts(schema.orders)],
         "trades": [
             _line((*names.where(home), home["strategy_id"], home["triggered_by"], names.order_of(home)), row, _TRADE)
             for row, home in trades.with_homes()
@@ -102,6 +102,11 @@ def canonical(connection: Connection) -> dict[str, list[str]]:
 def _rows(connection: Connection, table: Table) -> Iterator[Named]:
     for row in connection.execute(select_as_stored(table)).mappings():
         yield dict(row)
+
+
+def _order(names: "_Names", row: Named) -> str:
+    # A leg is said where there is one: a copy of a book that knew none must have the digest it had.
+    return _line(names.where(row), row, (*_ORDER, "leg") if row["leg"] else _ORDER)
 
 
 def _line(name: tuple[Cell, ...], row: Named, columns: Iterable[str]) -> str:

@@ -31,11 +31,14 @@ from plimsoll.model.ids import AccountId, InstrumentId, PortfolioId, StrategyId
 from plimsoll.model.instrument import Instrument
 from plimsoll.model.money import decimal_text
 from plimsoll.model.position import Position, PositionKey, plus_fee, plus_flow
-from plimsoll.model.trade import Trade, TradeEffect
+from plimsoll.model.trade import MadeBy, Trade, TradeEffect
 from plimsoll.store.draft import Row
 from plimsoll.store.statements import select_as_stored
 
 T = TypeVar("T")
+
+#: Trades that no order of anybody's caused: the venue liquidated, deleveraged, settled.
+_BY_VENUE = frozenset(MadeBy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +243,8 @@ def _step(before: Position, one: Happening | CashLine | _Idle, instrument: Instr
     words = pencil.of_trade(before, between, after, one, instrument)
     if one.report.revision:
         words = f"as corrected by revision {one.report.revision}: {words}"
+    if one.triggered_by in _BY_VENUE:
+        words = f"{one.triggered_by} by the venue: {words}"
     return _trade_step(one, words, after)
 
 

@@ -137,6 +137,10 @@ def trade_cursor(account_id: AccountId) -> HotKey:
     return ("trade_cursor", account_id)
 
 
+def movement_cursor(account_id: AccountId) -> HotKey:
+    return ("movement_cursor", account_id)
+
+
 def pnl_day(position: Position, day: str) -> HotKey:
     """In memory only: what a position earned on its latest day; older days are in the database."""
     return ("pnl_day", position.account_id, *position.key, day)

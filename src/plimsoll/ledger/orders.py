@@ -28,8 +28,9 @@ from plimsoll.store.draft import Cell, Draft, Row
 from plimsoll.store.hot import HotKey
 
 _CHANGING = schema.orders.info["changing"]
-#: Where the cells stand that never change.
-_FIXED = [place for place, column in enumerate(schema.orders.columns) if column.name not in _CHANGING]
+#: Where the cells stand that never change. The leg is the last of them, and hashed only where there is one: the chains
+#: of years in which no order had any must hold.
+_FIXED = [place for place, column in enumerate(schema.orders.columns) if column.name not in (*_CHANGING, "leg")]
 #: Half of it is enough: whoever looks for another order with the same hash looks for ever.
 _HASH_LENGTH = 32
 
@@ -73,6 +74,7 @@ def to_row(order: Order) -> Row:
         time_text(intent.made_at),
         time_text(order.placed_at),
         time_text(order.updated_at),
+        order.leg,
     )
 
 
@@ -81,7 +83,7 @@ def from_row(row: Row) -> Order:
     (account, number, uid, client_id, broker_id, portfolio, user, strategy, instrument, key, side, kind) = row[:12]
     (asked, asked_value, quantity, value, closes, price, stop, tif, reduce_only, post_only) = row[12:22]
     smaller, repeat = row[22:24]
-    (state, filled, reserved, reserved_asset, reason, by, context, made, placed, updated) = row[24:]
+    (state, filled, reserved, reserved_asset, reason, by, context, made, placed, updated, leg) = row[24:]
     wanted = OrderTerms(
         InstrumentId(_int(instrument)),
         Side(str(side)),
@@ -123,6 +125,7 @@ def from_row(row: Row) -> Order:
         reserved_asset=str(reserved_asset),
         value=Decimal(str(value)),
         closes=bool(closes),
+        leg=str(leg),
     )
 
 
@@ -139,13 +142,15 @@ def terms_text(order: Order) -> str:
     words += [f"at {number_or_null(terms.price)}"] if terms.price is not None else []
     words += [f"stop {number_or_null(terms.stop_price)}"] if terms.stop_price is not None else []
     words += ["reduce-only"] if terms.reduce_only else []
+    words += [f"leg {order.leg}"] if order.leg else []
     return " ".join([*words, terms.time_in_force])
 
 
 def fixed_hash(order: Order) -> str:
     """Hash the cells of an order that never change, for the log that the chain covers."""
     row = to_row(order)
-    return hashlib.sha256(json_text([row[place] for place in _FIXED]).encode()).hexdigest()[:_HASH_LENGTH]
+    fixed = [row[place] for place in _FIXED] + ([order.leg] if order.leg else [])
+    return hashlib.sha256(json_text(fixed).encode()).hexdigest()[:_HASH_LENGTH]
 
 
 def find(draft: Draft, account_id: AccountId, client_order_id: ClientOrderId) -> Order | None:
@@ -274,7 +279,7 @@ def _move_sums(
     put(key, Pending(sums.buys + buys, sums.sells + sells, live, unknown) if live else None)
     if is_.reserved != was.reserved:
         _add(get, put, keys.reserved(intent.account_id, after.reserved_asset), is_.reserved - was.reserved)
-    leg = (intent.portfolio_id, terms.instrument_id, intent.strategy_id or 0, "")
+    leg = (intent.portfolio_id, terms.instrument_id, intent.strategy_id or 0, after.leg)
     if is_.closing != was.closing:
         _add(get, put, keys.closing(intent.account_id, leg), is_.closing - was.closing)
     if is_.selling != was.selling:

@@ -33,6 +33,8 @@ from plimsoll.model.entry import Entry, EntryKind
 from plimsoll.model.instrument import Instrument
 from plimsoll.model.position import Position, plus_fee
 from plimsoll.model.trade import FoldKey, Trade
+from plimsoll.runtime import rare
+from plimsoll.runtime.rare import Site
 from plimsoll.store.draft import Draft
 
 
@@ -77,6 +79,8 @@ def stored_position(draft: Draft, empty: Position) -> Position:
 
 def follows(draft: Draft, stored: Position, fold_key: FoldKey) -> bool:
     """Say whether something is newer than all that a position has in its fold, so that it goes on top."""
+    if rare.strikes(Site.POSITION_REFOLDED):
+        return False
     if stored.folded_to is not None:
         return fold_key > stored.folded_to
     split: FoldKey | None = draft.get(keys.last_split(stored.account_id, stored.instrument_id))

@@ -33,6 +33,8 @@ class Booking(StrEnum):
     REPEATED = "REPEATED"
     #: Another was booked under the same key, or one of another order: the book is not what the venue has.
     CONTRADICTED = "CONTRADICTED"
+    #: What it is worth is not known yet: nothing was booked, and the venue is asked for it again.
+    WAITING = "WAITING"
 
 
 class Booked(NamedTuple):

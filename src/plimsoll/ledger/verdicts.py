@@ -46,6 +46,8 @@ def body_hash(intent: Intent) -> str:
         terms.post_only,
         intent.allow_smaller,
         intent.closes_leg,
+        # Where there is none, nothing: a wish of the years before has the hash that it had.
+        *((intent.leg,) if intent.leg else ()),
     )
     return hashlib.sha256(json_text(body).encode()).hexdigest()
 

@@ -46,6 +46,15 @@ class Side(StrEnum):
         return Side.SELL if self is Side.BUY else Side.BUY
 
 
+#: The legs of a position where long and short stand beside each other, as all venues that do so call them.
+LONG, SHORT = "LONG", "SHORT"
+
+
+def leg_traded(side: Side, *, closes: bool) -> str:
+    """Name the leg that an order changes: what is bought to open is long, and what is sold to close was."""
+    return LONG if (side is Side.BUY) is not closes else SHORT
+
+
 class OrderType(StrEnum):
     """How the price is found."""
 
@@ -217,6 +226,8 @@ class Intent:
     #: Closes a leg of its own although the account's net grows by it: a venue that nets would refuse the flag. Not
     #: stored, and so not compared: what the gate made of it is `Order.closes`.
     closes_leg: bool = field(default=False, compare=False)
+    #: Which leg a close is of, where a position has several; nobody else names one. Not stored either: `Order.leg` is.
+    leg: str = field(default="", compare=False)
 
     @property
     def actor(self) -> str:
@@ -248,6 +259,8 @@ class Order:
     value: Decimal = money.ZERO
     #: It can only reduce a position; the gate bound it by the controls of a close.
     closes: bool = False
+    #: Which leg of a position it changes; empty where the venue nets.
+    leg: str = ""
 
     @property
     def quantity(self) -> Decimal:
@@ -311,4 +324,5 @@ class Order:
             reserved_asset=self.reserved_asset,
             value=self.value,
             closes=self.closes,
+            leg=self.leg,
         )

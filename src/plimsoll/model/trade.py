@@ -38,6 +38,15 @@ FoldKey = tuple[datetime, int, str, int]
 EXTERNAL = "external"
 
 
+class MadeBy(StrEnum):
+    """Who made the order behind a trade, where the venue itself did."""
+
+    LIQUIDATION = "liquidation"
+    #: Auto-deleveraging: the venue closed a winner to pay for somebody's bankruptcy.
+    ADL = "adl"
+    SETTLEMENT = "settlement"
+
+
 class TradeEffect(StrEnum):
     """What a later revision does to the fill that it revises."""
 
@@ -72,6 +81,8 @@ class TradeReport:
     effect: TradeEffect | None = None
     #: In hedging mode, which side or ticket of the venue's; empty where it nets.
     leg: str = ""
+    #: None where somebody's order caused it.
+    made_by: MadeBy | None = None
 
     def __post_init__(self) -> None:
         for field in ("quantity", "price", "fee"):
@@ -117,12 +128,16 @@ class Trade:
         return self.report.quantity if self.report.side is Side.BUY else -self.report.quantity
 
 
+#: Trades that no order of ours caused: one of which the venue says that it made it itself says more than another.
+_NOT_OURS: dict[str, int] = {**dict.fromkeys(MadeBy, 1), EXTERNAL: 2}
+
+
 def home_of(told: Sequence[Trade]) -> Trade:
     """Give the trade that says whose all reports of one trade id are: one that an order of ours caused, if any is.
 
-    A correction may come before its fill and name no order: the fill says later whose both are.
+    A correction may come before its fill and name no order, nor who made it: the fill says later whose both are.
     """
-    return min(told, key=lambda trade: (trade.triggered_by == EXTERNAL, trade.report.revision))
+    return min(told, key=lambda trade: (_NOT_OURS.get(trade.triggered_by, 0), trade.report.revision))
 
 
 def effective_trade(told: Sequence[Trade]) -> Trade | None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from plimsoll.model.cash import CashKind
 from plimsoll.model.ids import AccountId, BrokerOrderId, ClientOrderId, InstrumentId
 from plimsoll.model.order import OrderState, OrderType, Side, TimeInForce
 from plimsoll.model.trade import TradeReport
@@ -40,11 +41,21 @@ class VenueFacts:
     marketable_limit: bool = False
     #: It tells what an account is worth; from such a venue, no answer to that is not agreement.
     tells_equity: bool = False
+    #: It tells what moved without a trade: deposits, funding, interest. From such a venue every balance is explained.
+    tells_movements: bool = False
+    #: What happened may be missing from its histories for this long, while balances and positions show it already.
+    history_lag: timedelta = timedelta(0)
+    #: A derivative has a long and a short leg beside each other, and every order names the one that it changes.
+    hedging: bool = False
 
     @property
     def settle_window(self) -> timedelta:
-        """Give the time after which "not found" begins to mean something."""
-        return self.late_arrival_bound + self.lookup_lag + timedelta(seconds=1)
+        """Give the time after which "not found" begins to mean something.
+
+        A request given up on may still arrive, and stay invisible for a while; if it was filled at once and forgotten,
+        only its fills tell of it, once the history has them.
+        """
+        return self.late_arrival_bound + self.lookup_lag + self.history_lag + timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,8 @@ class VenueOrder:
     stop_price: Decimal | None = None
     reduce_only: bool = False
     reason: str = ""
+    #: Which leg it changes; empty where the venue nets, or does not tell.
+    leg: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +117,54 @@ class VenueAccount:
 
 @dataclass(frozen=True, slots=True)
 class TradePage:
-    """Trades in the venue's order. `cursor` is where the next page begins; the last page is `complete`."""
+    """Trades in the venue's order. `cursor` is where the next page begins; the last page is `complete`.
+
+    `settled` is up to where the venue vouches that nothing will be added: a history that lags, or that is asked for by
+    the clock, must be asked again from there. None where that is the cursor itself.
+    """
 
     trades: tuple[TradeReport, ...]
     cursor: int
     complete: bool
+    settled: int | None = None
+
+    @property
+    def kept(self) -> int:
+        """Give the cursor that may be remembered: what follows it is asked for again."""
+        return self.cursor if self.settled is None else min(self.settled, self.cursor)
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What moved at the venue without a trade, as its own ledger tells it: signed, once, under its reference."""
+
+    account_id: AccountId
+    #: The venue's id of it; with the kind it is unique in its account.
+    reference: str
+    kind: CashKind
+    asset: str
+    #: What came is positive, what went is negative.
+    amount: Decimal
+    at: datetime
+    pocket: str
+    #: The position that earned or paid it, where it is one's.
+    instrument_id: InstrumentId | None = None
+    leg: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MovementPage:
+    """Movements in the venue's order; the cursors are as those of `TradePage`."""
+
+    movements: tuple[Movement, ...]
+    cursor: int
+    complete: bool
+    settled: int | None = None
+
+    @property
+    def kept(self) -> int:
+        """Give the cursor that may be remembered."""
+        return self.cursor if self.settled is None else min(self.settled, self.cursor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,5 +175,13 @@ class OrderReport:
     order: VenueOrder
 
 
+@dataclass(frozen=True, slots=True)
+class StreamGap:
+    """The stream lost something, or may have: it was cut, it skipped a number, it has been silent for too long."""
+
+    account_id: AccountId
+    why: str
+
+
 #: What a venue's stream brings.
-VenueEvent = OrderReport | TradeReport
+VenueEvent = OrderReport | TradeReport | Movement | StreamGap

@@ -242,9 +242,12 @@ def _lock(connection: psycopg.Connection[Row], place: PostgresPlace) -> None:
 
 
 def _end_the_silent(connection: psycopg.Connection[Row], place: PostgresPlace) -> None:
+    # By whom the server waits for, and not by `idle in transaction`: a session whose client was stopped before the end
+    # of its pipeline is `active` for ever. Each message that arrives is a new `state_change`.
     connection.execute(
         "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity"
-        " WHERE state = 'idle in transaction' AND state_change < clock_timestamp() - make_interval(secs => %s)"
+        " WHERE wait_event_type = 'Client' AND xact_start IS NOT NULL"
+        " AND state_change < clock_timestamp() - make_interval(secs => %s)"
         " AND pid IN (SELECT pid FROM pg_locks WHERE relation = to_regclass(%s))",
         (SILENT_SECONDS, sql.Identifier(place.schema, "leases").as_string(connection)),
     )

@@ -21,7 +21,7 @@ from sqlalchemy.schema import CreateSchema
 
 from plimsoll.store.connection import StoreFailed
 from plimsoll.store.place import Place, PostgresPlace, SqlitePlace
-from plimsoll.store.sqlite import BUSY_TIMEOUT_MS
+from plimsoll.store.sqlite import BUSY_TIMEOUT_MS, engine_of
 
 if TYPE_CHECKING:
     import psycopg
@@ -101,7 +101,7 @@ def _sqlite_engine(place: SqlitePlace) -> Engine:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         return connection
 
-    return create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    return engine_of(connect)
 
 
 def _prepare_sqlite(connection: Connection) -> None:

@@ -25,6 +25,8 @@ from functools import partial
 from typing import Any, Protocol
 
 from plimsoll.model.errors import invariant
+from plimsoll.runtime import rare
+from plimsoll.runtime.rare import Site
 from plimsoll.store.connection import CommitUnclear, ControlMoved, Question, StoreFailed, StoreGone, WriterConnection
 from plimsoll.store.draft import Cell, Draft, Row, Rows
 from plimsoll.store.hot import HotKey, HotState, Layer
@@ -118,6 +120,8 @@ class Scribe:
 
         The answers are handed back instead of made, so that the driver can make them in the callers' thread.
         """
+        if rare.strikes(Site.GROUP_OF_ONE):
+            max_units = 1
         batch = [self._waiting.popleft() for _ in range(min(max_units, len(self._waiting)))]
         if not batch:
             return []
@@ -140,7 +144,7 @@ class Scribe:
             closed = StoreFailed("the books are closed")
             return [_Done(waiting.answer, None, closed) for waiting in batch]
         try:
-            if self._lost:
+            if self._lost or rare.strikes(Site.CONNECTION_LOST):
                 self._read_back()
                 self._tell({HEADS: self.hot.get(HEADS)})
             self._connection.begin()
@@ -154,6 +158,7 @@ class Scribe:
             group.ask_ahead(batch)
             done = [group.run(waiting) for waiting in batch]
             heads = group.finish() if group.wrote else None
+            _refuse_rarely(batch)
         except Exception as error:  # noqa: BLE001  a refused row or a bug of ours: the culprit hears of it, alone
             return self._each_alone(batch, error)
         if heads is None:
@@ -188,6 +193,7 @@ class Scribe:
         """
         try:
             self._connection.commit()
+            _miss_the_answer_rarely()
         except CommitUnclear as error:
             try:
                 self._read_back()
@@ -230,6 +236,26 @@ class Scribe:
         self._lost = False
 
 
+def _miss_the_answer_rarely() -> None:
+    """Lose the answer of a commit that happened.
+
+    Raises: CommitUnclear
+    """
+    if rare.strikes(Site.COMMIT_UNANSWERED):
+        raise CommitUnclear("COMMIT: no answer came")
+
+
+def _refuse_rarely(batch: list[_Waiting]) -> None:
+    """Refuse a group that is whole and right, as databases do.
+
+    Raises: StoreFailed, ControlMoved
+    """
+    if len(batch) > 1 and rare.strikes(Site.GROUP_REFUSED):
+        raise StoreFailed("a row of the group was refused")
+    if rare.strikes(Site.CONTROL_MOVED):
+        raise ControlMoved
+
+
 class _Group:
     """The units of one transaction, while it is open."""
 
@@ -256,6 +282,8 @@ class _Group:
     def run(self, waiting: _Waiting) -> _Done:
         draft = Draft(self._hot, self._layer, self._find if self._known else self._connection.find, self._flush)
         try:
+            if rare.strikes(Site.ROWS_WRITTEN_EARLY):
+                self._flush()
             value = waiting.unit(draft)
             # A unit may have nothing to write but something to tell: an incident, a note.
             if draft.rows or draft.events or draft.note is not None:

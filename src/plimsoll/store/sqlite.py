@@ -8,12 +8,14 @@ rollback), so that is switched off and `BEGIN IMMEDIATE` is ours.
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, MetaData, Table, create_engine, event
 from sqlalchemy.pool import NullPool
+from sqlalchemy.util import LRUCache
 
 from plimsoll.store.connection import CommitUnclear, Question, StoreFailed
 from plimsoll.store.draft import Brought, Cell, Row
@@ -185,6 +187,25 @@ def _store_failures(doing: str) -> "Iterator[None]":
         raise StoreFailed(f"cannot {doing}: {error}") from error
 
 
+#: Questions as SQLite is asked them. They are the same in every file: a proof asks ninety, and to put each into SQL
+#: takes longer than its answer in a small book.
+_COMPILED: LRUCache[Any, Any] = LRUCache(1_000)
+
+
+def engine_of(connect: Callable[[], Any]) -> Engine:
+    """Give an engine over connections of one's own making, each used once."""
+    first = _first_engine()
+    return Engine(NullPool(connect), first.dialect, first.url, execution_options={"compiled_cache": _COMPILED})
+
+
+@cache
+def _first_engine() -> Engine:
+    """Give an engine of no file, whose dialect knows this SQLite: a dialect of its own could not use what is kept."""
+    engine = create_engine("sqlite://", poolclass=NullPool)
+    with engine.connect():
+        return engine
+
+
 def reader(path: Path | str) -> Engine:
     """Open a database for reading only, by connections of its own; each sees one moment from its first question on."""
     uri = f"{Path(path).absolute().as_uri()}?mode=ro"
@@ -194,7 +215,7 @@ def reader(path: Path | str) -> Engine:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         return connection
 
-    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    engine = engine_of(connect)
     # Without it every SELECT would see another moment, and a proof over several tables would find differences that
     # never were.
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))

@@ -196,6 +196,7 @@ def _compiled_many(statement: object) -> str:
     return str(compiled)
 
 
+@cache
 def select_as_stored(table: Table) -> Select[Any]:
     """Select whole rows, their decimals and times as the text that lies on the disk: for proofs, and for `from_row`."""
     cells = [

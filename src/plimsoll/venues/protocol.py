@@ -14,7 +14,7 @@ from plimsoll.model.errors import GiveUp
 from plimsoll.model.ids import AccountId, ClientOrderId, InstrumentId
 from plimsoll.model.quote import Bar, Quote
 from plimsoll.model.trade import TradeReport
-from plimsoll.model.venue import TradePage, VenueAccount, VenueEvent, VenueFacts, VenueOrder
+from plimsoll.model.venue import MovementPage, TradePage, VenueAccount, VenueEvent, VenueFacts, VenueOrder
 from plimsoll.risk.gate.verdict import Approved
 
 
@@ -79,6 +79,12 @@ class Venue(Protocol):
         Raises: WorldFailure
         """
 
+    async def movements_since(self, account_id: AccountId, cursor: int) -> MovementPage:
+        """Give what moved without a trade after a cursor; asked only where the facts say that the venue tells it.
+
+        Raises: WorldFailure
+        """
+
     async def account(self, account_id: AccountId) -> VenueAccount:
         """Give balances and positions of one moment.
 
@@ -92,7 +98,7 @@ class Venue(Protocol):
         """
 
     def listen(self, account_id: AccountId, hear: Hear) -> None:
-        """Tell `hear` of everything that happens to the account from now on, fills and order changes.
+        """Tell `hear` of everything that happens to the account from now on, and of every gap in that.
 
         It is called on the event loop, after the venue has made the news durable, and may repeat itself.
         """

@@ -85,6 +85,7 @@ CLOSE: dict[str, Any] = {"side": Side.SELL, "reduce_only": True}
 NO_SPREAD = SourceFacts("live", frozenset({Fact.PRICE}))
 WIDE = quoted(bid=D(9_900), ask=D(10_001))
 NO_FLAG = {"venue": replace(VENUE, reduce_only=False)}
+HEDGES = {"venue": replace(VENUE, reduce_only=False, hedging=True)}
 MARKETABLE = {"venue": replace(VENUE, marketable_limit=True)}
 
 TABLE = [
@@ -150,6 +151,8 @@ TABLE = [
     Case(9, "close_waits_unguarded", limit("10000", **CLOSE), perp(**NO_FLAG)),
     Case(9, "close_waits_unguarded", stop("9900", **CLOSE), perp(**NO_FLAG)),
     Case(9, "close_waits_unguarded", limit("10000", **SELL, closes_leg=True), perp()),
+    Case(9, PASSES, stop("9900", **CLOSE), perp(**HEDGES)),
+    Case(9, "close_waits_unguarded", stop("9900", **SELL, closes_leg=True), perp(**HEDGES)),
     # --- 10 steps and minimums
     Case(10, PASSES),
     Case(10, PASSES, {"quote_value": D(10)}),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from plimsoll.model.ids import ClientOrderId, InstrumentId
-from plimsoll.model.order import OrderTerms, OrderType, Side, TimeInForce
+from plimsoll.model.order import LONG, SHORT, OrderTerms, OrderType, Side, TimeInForce
 from plimsoll.risk.gate.parity import compare_with_wire
 from tests.builders.gate import CLIENT_ORDER_ID, D, approved, intent, snapshot, verdict
 
@@ -15,8 +15,8 @@ APPROVED = approved(verdict(intent(type=OrderType.STOP_LIMIT, stop_price=D(10_10
 
 def test_the_approved_order_itself_may_leave() -> None:
     """Equal terms, equal id: no difference, however the number is written."""
-    assert compare_with_wire(APPROVED, APPROVED.terms, CLIENT_ORDER_ID) is None
-    assert compare_with_wire(APPROVED, replace(APPROVED.terms, quantity=D("0.0500")), CLIENT_ORDER_ID) is None
+    assert compare_with_wire(APPROVED, APPROVED.terms, CLIENT_ORDER_ID, "") is None
+    assert compare_with_wire(APPROVED, replace(APPROVED.terms, quantity=D("0.0500")), CLIENT_ORDER_ID, "") is None
 
 
 CHANGES: list[tuple[str, dict[str, Any]]] = [
@@ -36,7 +36,7 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize(("field", "changed"), CHANGES)
 def test_any_change_on_the_way_is_named(field: str, changed: dict[str, Any]) -> None:
     """The first field that differs, what would leave, and what was approved."""
-    refusal = compare_with_wire(APPROVED, replace(APPROVED.terms, **changed), CLIENT_ORDER_ID)
+    refusal = compare_with_wire(APPROVED, replace(APPROVED.terms, **changed), CLIENT_ORDER_ID, "")
     assert refusal is not None
     assert refusal.code == "parity_broken"
     assert refusal.sentence.endswith(f" in {field}")
@@ -45,9 +45,16 @@ def test_any_change_on_the_way_is_named(field: str, changed: dict[str, Any]) -> 
 
 def test_another_orders_id_is_a_difference() -> None:
     """The same terms under another name are another order."""
-    refusal = compare_with_wire(APPROVED, APPROVED.terms, ClientOrderId("DESKZ"))
+    refusal = compare_with_wire(APPROVED, APPROVED.terms, ClientOrderId("DESKZ"), "")
     assert refusal is not None
     assert (refusal.observed, refusal.limit) == ("DESKZ", CLIENT_ORDER_ID)
+
+
+def test_an_order_does_not_leave_for_another_leg() -> None:
+    """The sale that closes the long leg would open the short one."""
+    refusal = compare_with_wire(replace(APPROVED, leg=LONG), APPROVED.terms, CLIENT_ORDER_ID, SHORT)
+    assert refusal is not None
+    assert (refusal.code, refusal.observed, refusal.limit) == ("parity_broken", SHORT, LONG)
 
 
 def test_no_field_of_an_order_escapes_the_comparison() -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from plimsoll.model.account import TradingState
-from plimsoll.model.order import OrderType, Side
+from plimsoll.model.instrument import Instrument
+from plimsoll.model.order import LONG, SHORT, OrderType, Side
 from plimsoll.model.quote import Fact
 from plimsoll.risk.gate.controls import CONTROLS
 from plimsoll.risk.gate.snapshot import Proposal, Snapshot
@@ -34,6 +35,7 @@ from tests.builders.gate import (
     PERPETUAL,
     QUOTE,
     SPOT,
+    VENUE,
     D,
     approved,
     ask,
@@ -307,6 +309,50 @@ def test_a_leg_that_is_not_there_is_not_closed(position: str, closing: str) -> N
     """The word of its maker opens nothing: it must take from its own position."""
     facts = snapshot(instrument=PERPETUAL, position_quantity=D(position), closing_quantity=D(closing))
     assert refusing(verdict(intent(side=Side.SELL, closes_leg=True), facts)) == {36}
+
+
+OPENS: dict[str, Any] = {}
+REDUCES, CLOSES = {"reduce_only": True}, {"closes_leg": True}
+
+
+@pytest.mark.parametrize(
+    ("side", "said", "leg"),
+    [
+        (Side.BUY, OPENS, LONG),
+        (Side.SELL, OPENS, SHORT),
+        (Side.SELL, REDUCES, LONG),
+        (Side.BUY, REDUCES, SHORT),
+        (Side.SELL, CLOSES, LONG),
+        (Side.BUY, CLOSES, SHORT),
+        # What a close names is its leg, whatever else it says: bought back is what was sold of it by hand.
+        (Side.BUY, {"leg": LONG, "closes_leg": True}, LONG),
+        (Side.SELL, {"leg": "4711", "reduce_only": True}, "4711"),
+    ],
+)
+def test_where_long_and_short_stand_beside_each_other_every_order_is_of_one(
+    side: Side, said: dict[str, Any], leg: str
+) -> None:
+    """B13; as it was told, or by its side and what it is for."""
+    held = D(0) if said is OPENS else D("-0.05") * side.sign
+    facts = snapshot(instrument=PERPETUAL, venue=replace(VENUE, hedging=True), position_quantity=held)
+    assert approved(verdict(intent(side=side, **said), facts)).leg == leg
+
+
+@pytest.mark.parametrize(
+    ("instrument", "hedging"), [(SPOT, True), (SPOT, False), (PERPETUAL, False), (INVERSE, False), (None, True)]
+)
+def test_elsewhere_no_order_has_a_leg(instrument: Instrument | None, hedging: bool) -> None:
+    facts = snapshot(instrument=instrument, venue=replace(VENUE, hedging=hedging))
+    for side in Side:
+        for said in (OPENS, REDUCES):
+            assert proposal(intent(side=side, **said), facts).leg == ""
+
+
+def test_a_smaller_size_is_of_the_same_leg() -> None:
+    facts = snapshot(instrument=PERPETUAL, venue=replace(VENUE, hedging=True))
+    answer = approved(verdict(intent(side=Side.SELL, quantity=D(50), allow_smaller=True), facts))
+    assert answer.reduced_from == D(50)
+    assert answer.leg == SHORT
 
 
 def test_a_reduce_only_spot_buy_without_a_price_still_closes() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plimsoll.desk.open_account import with_flow
+from plimsoll.desk.book_flow import with_flow
 from plimsoll.ledger.keys import Nav
 from plimsoll.model import money
 from plimsoll.risk.guards.reading import Reading, Sighting, Worth, agrees_with_venue, next_peak

@@ -6,6 +6,7 @@ A bug that survives means a missing fault or law; `docs/simulation.md` says whic
 
 from dataclasses import dataclass
 
+from tests.simulation.planted.hours import Hours
 from tests.simulation.world import Kind
 
 PLACE = "desk/place_order.py"
@@ -48,7 +49,7 @@ class Bug:
     #: The checks that count; death by anything else is no proof.
     checks: frozenset[str]
     edits: tuple[Edit, ...]
-    hunts: tuple[Hunt | Law, ...]
+    hunts: tuple[Hunt | Law | Hours, ...]
 
 
 def _bug(name: str, catalogue: str, checks: str, edits: tuple[Edit, ...], *hunts: Hunt | Law) -> Bug:
@@ -104,7 +105,7 @@ BUGS: tuple[Bug, ...] = (
             ),
             Edit(
                 PLACE,
-                "    booked: Order = await ports.books.write(unit)\n    return booked\n",
+                "    booked: Order = await ports.books.write(unit)\n    heard(",
                 "    await ports.books.write(unit)\n\n"
                 "    def fill(draft: Draft) -> Order:\n"
                 "        from plimsoll.ledger.book_trade import _fill\n\n"
@@ -113,7 +114,7 @@ BUGS: tuple[Bug, ...] = (
                 "        last = _as_booked(draft, order)\n"
                 '        write_order_note(draft, last, "UPDATE", "venue", now)\n'
                 "        return last\n\n"
-                "    booked: Order = await ports.books.write(fill)\n    return booked\n",
+                "    booked: Order = await ports.books.write(fill)\n    heard(",
             ),
         ),
         Hunt("market", CUT),
@@ -125,9 +126,9 @@ BUGS: tuple[Bug, ...] = (
         (
             Edit(
                 HEAR,
-                "        for start in range(0, len(news), TRADES_A_UNIT):\n            done = ",
+                "        new += await _book_news(ports, ",
                 "        await ports.books.write(partial(_move_cursor, ports.account_id, page.cursor))\n"
-                "        for start in range(0, len(news), TRADES_A_UNIT):\n            done = ",
+                "        new += await _book_news(ports, ",
             ),
         ),
         Hunt("market", CUT, "never_answers"),
@@ -397,8 +398,8 @@ BUGS: tuple[Bug, ...] = (
         (
             Edit(
                 "desk/resolve_unknown.py",
-                "<= ports.venue.facts.settle_window:",
-                "<= ports.venue.facts.settle_window * 0:",
+                "if unknown_for <= ports.venue.facts.settle_window.total_seconds():",
+                "if unknown_for < 0:",
             ),
         ),
         Hunt("cancel", (Kind.LATE,)),
@@ -424,8 +425,8 @@ BUGS: tuple[Bug, ...] = (
         (
             Edit(
                 HEAR,
-                "    if heard is None or not _lacks_fills(heard, told):\n",
-                "    if heard is not None or told is not None:\n",
+                "    if ours is None or not _lacks_fills(ours, told):\n",
+                "    if ours is not None or told is not None:\n",
             ),
         ),
         Hunt("partial_then_cancel", (), "silent_stream"),

@@ -11,8 +11,10 @@ from plimsoll.model.money import install_exact_arithmetic
 from plimsoll.runtime.logging import configure_logging
 from tests.simulation import hostile
 from tests.simulation.laws import any_order_any_repetition
-from tests.simulation.planted.bugs import BUGS, Bug, Law
-from tests.simulation.scenarios import BY_NAME
+from tests.simulation.nightly import BY_NAME
+from tests.simulation.planted.bugs import Bug, Law
+from tests.simulation.planted.hour_bugs import EVERY
+from tests.simulation.planted.hours import Hours
 from tests.simulation.sweep import sweep
 from tests.simulation.world import Broken
 
@@ -26,6 +28,8 @@ def told(bug: Bug) -> Iterator[tuple[str, str]]:
                     any_order_any_repetition(seed)
                 except Broken as broken:
                     yield broken.check, str(broken)
+        elif isinstance(hunt, Hours):
+            yield from hunt.told()
         else:
             personality = hostile.BY_NAME[hunt.venue] if hunt.venue else None
             for run in sweep(BY_NAME[hunt.scenario], hunt.kinds, personality=personality):
@@ -38,7 +42,7 @@ def main(name: str) -> None:
     install_exact_arithmetic()
     # The answer alone goes to stdout; what a broken desk tells people goes beside it.
     configure_logging(json=False, level="CRITICAL", stream=sys.stderr, now=lambda: datetime.now(UTC))
-    bug = next(bug for bug in BUGS if bug.name == name)
+    bug = next(bug for bug in EVERY if bug.name == name)
     others: list[str] = []
     killed = ""
     for check, sentence in told(bug):

@@ -2,6 +2,7 @@
 
 python -m tests.simulation.planted.runner             all of them
 python -m tests.simulation.planted.runner NAME ...    some
+python -m tests.simulation.planted.runner --unspoilt [NAME ...]    hunt in the source as it is: nothing may be found
 """
 
 import json
@@ -10,10 +11,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.simulation.planted.bugs import BUGS, Bug, Edit
+from tests.simulation.planted.bugs import Bug, Edit
+from tests.simulation.planted.hour_bugs import EVERY
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = ROOT / "src"
@@ -80,16 +82,19 @@ def plant(bug: Bug, source: Path = SOURCE) -> Verdict:
         return Verdict(bug, answer["killed"], tuple(answer["others"]))
 
 
-def main(names: list[str]) -> int:
-    """Plant what was asked for; 1 when one survives."""
-    survived = 0
-    for bug in BUGS:
+def main(arguments: list[str]) -> int:
+    """Plant what was asked for; 1 when one survives, or when there is something to be found without it."""
+    names = [argument for argument in arguments if argument != "--unspoilt"]
+    unspoilt, failed = names != arguments, 0
+    for bug in EVERY:
         if not names or bug.name in names:
-            verdict = plant(bug)
-            survived += not verdict.killed
-            sys.stdout.write(f"{verdict}\n")
+            verdict = plant(replace(bug, edits=()) if unspoilt else bug)
+            found = bool(verdict.killed or verdict.others)
+            failed += found if unspoilt else not verdict.killed
+            silent = f"silent    {bug.name}"
+            sys.stdout.write(f"{silent if unspoilt and not found else verdict}\n")
             sys.stdout.flush()
-    return 1 if survived else 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

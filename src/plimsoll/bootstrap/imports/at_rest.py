@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from plimsoll.bootstrap import DataDirectory, look_at, open_books
-from plimsoll.bootstrap.ownership import keep_the_lease, own
+from plimsoll.bootstrap.ownership import LeaseWatch, keep_the_lease, own
 from plimsoll.bootstrap.served import OWNER, new_owner, refuse_another_desk
 from plimsoll.desk.import_book import ImportingHere
 from plimsoll.ledger import accounts, keys
@@ -59,7 +59,9 @@ async def importing_at_rest(
 async def _books(directory: DataDirectory, lease: "Lease | None", clock: Clock) -> AsyncIterator[ThreadDriver]:
     loop = asyncio.get_running_loop()
     books = ThreadDriver(open_books(directory, lease=lease), loop, on_failure=_tell)
-    keeper = None if lease is None else loop.create_task(keep_the_lease(lease, books, clock, _tell))
+    keeper = None
+    if lease is not None:
+        keeper = loop.create_task(keep_the_lease(LeaseWatch(lease, clock, clock.monotonic()), books, clock, _tell))
     try:
         yield books
     finally:

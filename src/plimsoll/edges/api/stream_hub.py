@@ -31,7 +31,9 @@ from plimsoll.model.clock import Clock
 from plimsoll.model.errors import Illegal, PlimsollError, TryAgain, Wait
 from plimsoll.model.ids import AccountId
 from plimsoll.people.actor import Actor
+from plimsoll.runtime import rare
 from plimsoll.runtime.logging import logger
+from plimsoll.runtime.rare import Site
 
 log = logger("stream")
 
@@ -344,19 +346,26 @@ class Streams:
         return due
 
     async def _events_due(self, subscriber: Subscriber) -> list[Framed]:
-        audience = subscriber.audience
+        audience, most = subscriber.audience, self._pace.events_at_once
+        if rare.strikes(Site.ONE_EVENT_AT_ONCE):
+            most = 1
+        if subscriber.position < self._events.number and rare.strikes(Site.FOLLOWER_LEFT_BEHIND):
+            return await self._left_behind(subscriber)
         try:
-            stretch = await self._events.since(subscriber.position, audience.accounts, self._pace.events_at_once)
+            stretch = await self._events.since(subscriber.position, audience.accounts, most)
         except TooOld:
-            subscriber.position = self._events.number
-            subscriber.last = await self._events.head(audience.accounts, subscriber.position)
-            return [frames.snapshot_required(subscriber.last, stands_at=subscriber.position)]
+            return await self._left_behind(subscriber)
         due = []
         for numbered in stretch.events:
             due.append(audience.event(numbered, subscriber.last, self._name))
             subscriber.last = numbered.number
         subscriber.position = stretch.through
         return due
+
+    async def _left_behind(self, subscriber: Subscriber) -> list[Framed]:
+        subscriber.position = self._events.number
+        subscriber.last = await self._events.head(subscriber.audience.accounts, subscriber.position)
+        return [frames.snapshot_required(subscriber.last, stands_at=subscriber.position)]
 
     def _is_silent(self, subscriber: Subscriber, now: float) -> bool:
         return now - subscriber.sent_at >= self._pace.heartbeat_seconds

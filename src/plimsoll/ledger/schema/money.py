@@ -196,6 +196,14 @@ trade_cursors = Table(
     Column("cursor", Whole, nullable=False),
 )
 
+#: As those of trades: up to where the venue's own ledger of deposits, funding and interest was read.
+movement_cursors = Table(
+    "movement_cursors",
+    metadata,
+    Column("account_id", Whole, ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
+    Column("cursor", Whole, nullable=False),
+)
+
 #: Paper money begun anew; its history stays.
 fund_resets = Table(
     "fund_resets",

@@ -44,6 +44,8 @@ orders = Table(
     Column("made_at", Utc, nullable=False),
     Column("placed_at", Utc, nullable=False),
     Column("updated_at", Utc, nullable=False),
+    #: Which leg of a position it changes; empty where the venue nets.
+    Column("leg", Words, nullable=False, server_default=""),
     UniqueConstraint("account_id", "client_order_id"),
     one_of("side", Side),
     one_of("type", OrderType),

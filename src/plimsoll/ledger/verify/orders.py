@@ -272,9 +272,10 @@ def _compare(  # noqa: PLR0917  an order, and what lies beside it
 
 
 def _wishes(order: Order) -> Iterator[str]:
-    # Whether a leg of its own was closed is in the hash and not in the row.
+    # Whether a leg of its own was closed, and whether the wish named it, is in the hash and not in the row.
     for closes_leg in (False, True):
-        yield verdicts.body_hash(replace(order.intent, closes_leg=closes_leg))
+        for leg in dict.fromkeys(("", order.leg)):
+            yield verdicts.body_hash(replace(order.intent, closes_leg=closes_leg, leg=leg))
 
 
 def _says_otherwise(order: Order, notes: Sequence[OrderNote]) -> str | None:

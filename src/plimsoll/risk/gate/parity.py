@@ -15,10 +15,12 @@ from plimsoll.risk.gate.verdict import Approved
 _COMPARED = tuple(field.name for field in fields(OrderTerms))
 
 
-def compare_with_wire(approved: Approved, sent: OrderTerms, client_order_id: ClientOrderId) -> Refusal | None:
+def compare_with_wire(approved: Approved, sent: OrderTerms, client_order_id: ClientOrderId, leg: str) -> Refusal | None:
     """Name the first difference between what was approved and what would be sent; None when there is none."""
     if client_order_id != approved.client_order_id:
         return _difference("client_order_id", client_order_id, approved.client_order_id)
+    if leg != approved.leg:
+        return _difference("leg", leg, approved.leg)
     for field in _COMPARED:
         leaves, allowed = getattr(sent, field), getattr(approved.terms, field)
         if leaves != allowed:

@@ -12,7 +12,7 @@ from plimsoll.model import money
 from plimsoll.model.account import Account, Portfolio, TradingState, User
 from plimsoll.model.ids import ClientOrderId
 from plimsoll.model.instrument import Instrument
-from plimsoll.model.order import Intent, OrderTerms, OrderType, Side
+from plimsoll.model.order import Intent, OrderTerms, OrderType, Side, leg_traded
 from plimsoll.model.quote import Quote, SourceFacts
 from plimsoll.model.venue import VenueFacts
 from plimsoll.risk.valuation import NOTHING_BOUND, Bound
@@ -53,8 +53,8 @@ class Snapshot:
     reserved_coins: Decimal
     #: Initial margin of all derivatives' positions at their leverage.
     margin_used: Decimal | None
-    #: Signed quantity of the position that the order would change (portfolio, instrument, strategy), and how much of it
-    #: closing market orders in flight will take, unsigned.
+    #: Signed quantity of the position that the order would change (portfolio, instrument, strategy, leg), and how much
+    #: of it closing market orders in flight will take, unsigned.
     position_quantity: Decimal
     closing_quantity: Decimal
     #: Signed value of the account's position in this instrument, and of those of its live opening orders in it that
@@ -103,6 +103,8 @@ class Proposal:
     worst_value: Decimal | None
     #: It is said to be a close, or sells coins that are held: bound by the controls of a close only.
     closes: bool
+    #: Which leg of a position it changes; empty where the venue nets.
+    leg: str = ""
 
     @property
     def quantity(self) -> Decimal:
@@ -132,12 +134,24 @@ def propose(
     if terms.quote_value is not None:
         lots, asked = _lots_and_value(terms.quote_value, reference, snapshot)
         terms = terms.sized(lots)
-    proposal = Proposal(intent, client_order_id, terms, reference, None, None, None, _closes(intent, terms, snapshot))
+    closes, leg = _closes(intent, terms, snapshot), leg_of(intent, snapshot.instrument, snapshot.venue)
+    proposal = Proposal(intent, client_order_id, terms, reference, None, None, None, closes, leg)
     proposal = valued(proposal, snapshot, market_slack_ratio)
     if asked is None or proposal.value is None:
         return proposal
     # Minimums and limits of ours are tested on what was asked for, not on what is left after rounding to the lot.
     return replace(proposal, value=asked)
+
+
+def leg_of(intent: Intent, instrument: Instrument | None, venue: VenueFacts) -> str:
+    """Say which leg of a position an order changes: the one that a close names, else by its side and what it is for.
+
+    Where long and short stand beside each other an order never turns a position round: without the word that it
+    closes, a sale opens the short leg, however long the other is.
+    """
+    if intent.leg or not venue.hedging or instrument is None or not instrument.is_derivative:
+        return intent.leg
+    return leg_traded(intent.terms.side, closes=intent.terms.reduce_only or intent.closes_leg)
 
 
 def resized(proposal: Proposal, quantity: Decimal, snapshot: Snapshot, market_slack_ratio: Decimal) -> Proposal:

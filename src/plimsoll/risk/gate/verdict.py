@@ -139,6 +139,8 @@ class Approved:
     closes: bool
     #: Every control that did not plainly pass; where a smaller size was approved, those that refused the larger first.
     remarks: tuple[Judged, ...]
+    #: Which leg of a position it changes; empty where the venue nets.
+    leg: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +239,7 @@ def _approve(
         value=money.ZERO if proposal.value is None else proposal.value,
         closes=proposal.closes,
         remarks=tuple(remarks),
+        leg=proposal.leg,
     )
 
 

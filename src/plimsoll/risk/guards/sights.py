@@ -107,6 +107,16 @@ def bounds(
             its profit is converted at, but whether the account gains at that rate depends on the profit
     """
     least = most = quotes
+    worth: dict[tuple[Decimal, ...], Decimal] = {}
+
+    def of(at: Mapping[InstrumentId, Quote]) -> Decimal:
+        # Asked up to ten times a look, mostly of the same prices: the least begins where the most does.
+        prices = tuple(at[instrument_id].valuation for instrument_id in instruments if instrument_id in at)
+        known = worth.get(prices)
+        if known is None:
+            known = worth[prices] = _equity(holdings, at, now)
+        return known
+
     for instrument_id in instruments:
         quote = quotes.get(instrument_id)
         if quote is None or quote.moment is not Moment.LIVE:
@@ -115,9 +125,9 @@ def bounds(
         if span is None:
             return None
         if span[0].valuation != span[1].valuation:
-            least = min(({**least, instrument_id: seen} for seen in span), key=lambda at: _equity(holdings, at, now))
-            most = max(({**most, instrument_id: seen} for seen in span), key=lambda at: _equity(holdings, at, now))
-    return _equity(holdings, least, now), _equity(holdings, most, now)
+            least = min(({**least, instrument_id: seen} for seen in span), key=of)
+            most = max(({**most, instrument_id: seen} for seen in span), key=of)
+    return of(least), of(most)
 
 
 #: What was on the board at a look was looked at then; how old it may be is asked of the newest quote alone.

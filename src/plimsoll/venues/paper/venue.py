@@ -27,6 +27,7 @@ from plimsoll.model.quote import Bar, Quote, SourceFacts
 from plimsoll.model.trade import TradeReport
 from plimsoll.model.venue import (
     DedupeScope,
+    MovementPage,
     OrderReport,
     TradePage,
     VenueAccount,
@@ -178,6 +179,14 @@ class PaperVenue:
         found: tuple[TradeReport, ...] = await self._driver.write(partial(_trades_since, account_id, cursor, size + 1))
         page = found[:size]
         return TradePage(page, page[-1].sequence if page else cursor, complete=len(found) <= size)
+
+    async def movements_since(self, account_id: AccountId, cursor: int) -> MovementPage:
+        """Give nothing: what moves here without a trade, the desk itself has brought in or taken out.
+
+        Raises: PaperRefused
+        """
+        self._known(account_id)
+        return MovementPage((), cursor, complete=True)
 
     # ------------------------------------------------------------------------------------------------- accounts
 

@@ -62,7 +62,8 @@ def _status(served: "ServedAccount") -> ComparedSaid:
     last = served.attendant.attendance().reconciliation
     if last is None or not last.compared:
         return "UNKNOWN"
-    return "EQUAL" if last.settled and not last.unknown and not open_count(served) else "DIFFERENT"
+    differs = last.unknown or last.waiting or open_count(served)
+    return "EQUAL" if last.settled and not differs else "DIFFERENT"
 
 
 def _recent(caller: Caller, meant: Sequence["ServedAccount"]) -> list[ComparisonRow]:

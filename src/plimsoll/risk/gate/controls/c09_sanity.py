@@ -42,7 +42,8 @@ def _waits_guarded(intent: Intent, snapshot: Snapshot) -> Finding:
     terms, instrument, venue = intent.terms, snapshot.instrument, snapshot.venue
     if terms.type is OrderType.MARKET or instrument is None or not instrument.is_derivative:
         return PASS
-    guarded = terms.reduce_only and venue.reduce_only
+    # Where long and short stand beside each other, no order turns one into the other.
+    guarded = terms.reduce_only and (venue.reduce_only or venue.hedging)
     if guarded or not (terms.reduce_only or intent.closes_leg):
         return PASS
     return refuse(
